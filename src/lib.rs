@@ -3,3 +3,4 @@ pub mod calendar;
 pub mod event;
 pub mod policy;
 pub mod time;
+pub mod timer_wheel;
