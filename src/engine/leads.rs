@@ -57,6 +57,10 @@ impl Leads {
         self.count
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     pub fn find(&self, lead_id: &str) -> Option<Slot> {
         let (segment, tag) = place(lead_id);
         self.index[segment]
