@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod explain;
 pub mod fold;
+mod json;
 pub mod leads;
 pub mod ledger;
 pub mod notice;
@@ -23,3 +24,6 @@ pub use record::{Lead, RecordError};
 pub use rules::Rules;
 pub use settle::OpenState;
 pub use shard::{Applied, OpenCount, Options, Progress, Shard, Turn};
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,10 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::json::{WriteJson, write_object};
 use super::ledger::Outcome;
 use crate::policy::Version;
 use crate::time::Timestamp;
@@ -132,7 +131,7 @@ impl NoticeId {
         NoticeId::from_hash(hash.digest128())
     }
 
-    fn write(self, buffer: &mut [u8; 36]) -> &str {
+    pub(super) fn write(self, buffer: &mut [u8; 36]) -> &str {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut at = 0;
         for (index, byte) in self.0.iter().enumerate() {
@@ -151,12 +150,6 @@ impl NoticeId {
 impl std::fmt::Display for NoticeId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.write(&mut [0; 36]))
-    }
-}
-
-impl Serialize for NoticeId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.write(&mut [0; 36]))
     }
 }
 
@@ -198,16 +191,6 @@ impl JsonSchema for Seconds {
 #[derive(Clone, Copy, Debug)]
 pub struct Object<'a, T>(pub &'a [(Cow<'a, str>, T)]);
 
-impl<T: Serialize> Serialize for Object<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, value) in self.0 {
-            map.serialize_entry(name, value)?;
-        }
-        map.end()
-    }
-}
-
 impl<T: JsonSchema> JsonSchema for Object<'_, T> {
     fn schema_name() -> Cow<'static, str> {
         format!("ObjectOf{}", T::schema_name()).into()
@@ -220,7 +203,7 @@ impl<T: JsonSchema> JsonSchema for Object<'_, T> {
 }
 
 /// The version of the agreement that governs the clock.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, JsonSchema)]
 pub struct PolicyRef<'a> {
     pub name: &'a str,
     pub effective_from: Timestamp,
@@ -229,7 +212,7 @@ pub struct PolicyRef<'a> {
 }
 
 /// On what the notice was decided.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, JsonSchema)]
 pub struct AsOf<'a> {
     /// The shard's watermark at this step.
     pub watermark: Timestamp,
@@ -271,7 +254,7 @@ pub struct Explanation {
 macro_rules! notice_data {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty),* $(,)? })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, Serialize, JsonSchema)]
+        #[derive(Clone, Debug, JsonSchema)]
         #[schemars(deny_unknown_fields)]
         pub struct $name<'a> {
             pub lead_id: &'a str,
@@ -291,19 +274,34 @@ macro_rules! notice_data {
             pub as_of: AsOf<'a>,
             $($(#[$field_doc])* pub $field: $type,)*
         }
+
+        impl WriteJson for $name<'_> {
+            fn write_json(&self, out: &mut Vec<u8>) {
+                write_object!(
+                    out, self, lead_id, sla, cycle, target, owner, team, started_at, due_at, policy, as_of $(, $field)*
+                );
+            }
+        }
     )*};
 }
 
 notice_data! {
     /// `sla.started`: a clock began to run.
-    Started { #[serde(skip_serializing_if = "Option::is_none")] remaining_seconds: Option<Seconds> }
+    Started {
+        /// Of a clock that starts paused.
+        remaining_seconds: Option<Seconds>,
+    }
     /// `sla.paused`: the clock stands still; `remaining_seconds` of the allowance are left.
     Paused { remaining_seconds: Seconds }
     /// `sla.resumed`: the clock runs again, with a new deadline.
-    Resumed { #[serde(skip_serializing_if = "Option::is_none")] remaining_seconds: Option<Seconds> }
+    Resumed {
+        /// Of a clock that is paused again.
+        remaining_seconds: Option<Seconds>,
+    }
     /// `sla.deadline_moved`: a restart, a new instant from the source, or a correction.
     DeadlineMoved {
-        #[serde(skip_serializing_if = "Option::is_none")] remaining_seconds: Option<Seconds>,
+        /// Of a paused clock.
+        remaining_seconds: Option<Seconds>,
         /// null if the clock had been told as paused
         previous_due_at: Option<Timestamp>,
     }
@@ -340,7 +338,7 @@ notice_data! {
         open_seconds: Seconds,
         open_seconds_by_owner: Object<'a, Seconds>,
         /// Of a cancelled clock: `deleted`, `merged` or `status`.
-        #[serde(skip_serializing_if = "Option::is_none")] reason: Option<&'static str>,
+        reason: Option<&'static str>,
     }
     /// `sla.retracted`: an earlier notice that later facts disprove.
     Retracted {
@@ -352,9 +350,8 @@ notice_data! {
 }
 
 /// The policy part, written once per version.
-#[derive(Clone, Debug, Serialize)]
-#[serde(transparent)]
-pub struct RawPolicy(Box<RawValue>);
+#[derive(Clone, Debug)]
+pub struct RawPolicy(String);
 
 impl RawPolicy {
     pub fn of(version: &Version) -> Self {
@@ -363,7 +360,19 @@ impl RawPolicy {
             effective_from: version.effective_from_written,
             fingerprint: &version.fingerprint,
         };
-        RawPolicy(serde_json::value::to_raw_value(&part).unwrap_or_default())
+        let mut json = Vec::new();
+        part.write_json(&mut json);
+        RawPolicy(String::from_utf8(json).unwrap_or_default())
+    }
+
+    pub(super) fn json(&self) -> &str {
+        &self.0
+    }
+}
+
+impl WriteJson for PolicyRef<'_> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        write_object!(out, self, name, effective_from, fingerprint);
     }
 }
 
@@ -378,7 +387,7 @@ impl JsonSchema for RawPolicy {
 }
 
 /// The envelope (CloudEvents 1.0, JSON format).
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct CloudEvent<'a, D> {
     pub specversion: &'static str,
@@ -391,6 +400,24 @@ pub struct CloudEvent<'a, D> {
     pub time: Timestamp,
     pub datacontenttype: &'static str,
     pub data: D,
+}
+
+impl<D: WriteJson> WriteJson for CloudEvent<'_, D> {
+    fn write_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"specversion\":\"1.0\",\"id\":");
+        self.id.write_json(out);
+        out.extend_from_slice(b",\"source\":");
+        self.source.write_json(out);
+        out.extend_from_slice(b",\"type\":");
+        self.r#type.write_json(out);
+        out.extend_from_slice(b",\"subject\":");
+        self.subject.write_json(out);
+        out.extend_from_slice(b",\"time\":");
+        self.time.write_json(out);
+        out.extend_from_slice(b",\"datacontenttype\":\"application/json\",\"data\":");
+        self.data.write_json(out);
+        out.push(b'}');
+    }
 }
 
 /// One notice of a turn; its JSON stands in the turn's buffer.
@@ -436,14 +463,14 @@ impl Outbox {
             .unwrap_or("")
     }
 
-    pub(super) fn write<D: Serialize>(
+    pub(super) fn write(
         &mut self,
         kind: NoticeKind,
         id: NoticeId,
         sla: u16,
         (time, as_of): (Timestamp, Timestamp),
         lead_id: &str,
-        data: D,
+        data: &impl WriteJson,
     ) {
         let lead = self.bytes.len() as u32;
         self.bytes.extend_from_slice(lead_id.as_bytes());
@@ -458,8 +485,7 @@ impl Outbox {
             datacontenttype: "application/json",
             data,
         };
-        // Writing plain structures to memory cannot fail.
-        let _infallible = serde_json::to_writer(&mut self.bytes, &event);
+        event.write_json(&mut self.bytes);
         let json = (from, self.bytes.len() as u32);
         self.notices.push(Notice { kind, id, sla, time, as_of, json, lead: (lead, from) });
     }

@@ -108,7 +108,7 @@ impl Speaker<'_> {
         };
         macro_rules! write {
             ($data:ident { $($field:ident : $value:expr),* $(,)? }) => {
-                outbox.write(said.kind, said.id, clock.family, times, lead_id, $data {
+                outbox.write(said.kind, said.id, clock.family, times, lead_id, &$data {
                     lead_id, sla, cycle: clock.cycle, target: Some(&target.label), owner, team,
                     started_at: clock.start, due_at: clock.due(), policy, as_of,
                     $($field: $value),*
@@ -184,7 +184,7 @@ impl Speaker<'_> {
             open_seconds_by_owner: Object(&shares),
             reason: cancel_reason(end.cause),
         };
-        outbox.write(said.kind, said.id, clock.family, (said.time, self.step.at), lead_id, data);
+        outbox.write(said.kind, said.id, clock.family, (said.time, self.step.at), lead_id, &data);
     }
 
     fn shares(&self, clock: &Clock, until: Timestamp) -> SmallVec<[(Cow<'_, str>, Seconds); 4]> {
@@ -223,6 +223,6 @@ impl Speaker<'_> {
             retracts_type: of.name(),
             reason,
         };
-        outbox.write(said.kind, said.id, family, (said.time, self.step.at), lead_id, data);
+        outbox.write(said.kind, said.id, family, (said.time, self.step.at), lead_id, &data);
     }
 }
