@@ -1,6 +1,8 @@
 //! plazo
 pub mod calendar;
+pub mod cli;
 pub mod event;
+pub mod load;
 pub mod policy;
 pub mod time;
 pub mod timer_wheel;
