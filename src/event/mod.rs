@@ -1,6 +1,8 @@
 //! Input events: CloudEvents and CSV rows -> facts, or a named rejection (INTERFACE "Input events", SEMANTICS §9).
 
 mod binary;
+mod check;
+pub mod csv;
 mod decode;
 mod encode;
 mod object;
