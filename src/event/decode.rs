@@ -6,14 +6,15 @@
 use std::borrow::Cow;
 
 use serde::de::MapAccess;
-use smallvec::SmallVec;
 
 use super::check::{
     bad_time, check_attribute, instant, is_json, name, name_of_delivery, not_cloudevent, number, required, text, word,
     wrong_type,
 };
 use super::object::{self, Field, Sink, clip};
-use super::{Event, Fact, FactKind, MAX_ATTRIBUTES, MAX_EVENT_BYTES, MAX_ID_BYTES, Opportunity, Reason, Rejection};
+use super::{
+    AttributeList, Event, Fact, FactKind, MAX_ATTRIBUTES, MAX_EVENT_BYTES, MAX_ID_BYTES, Opportunity, Reason, Rejection,
+};
 
 /// Reads one structured CloudEvent (JSON). The event borrows its texts from `bytes` unless they hold escapes.
 ///
@@ -62,7 +63,9 @@ impl<'a> Sink<'a> for Envelope<'a> {
     fn entry<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error> {
         let field = match key.as_ref() {
             "data" => {
-                self.data = Data::default();
+                if self.data.begins != Field::Absent {
+                    self.data = Data::default();
+                }
                 return map.next_value_seed(object::Into(&mut self.data));
             }
             "specversion" => &mut self.specversion,
@@ -110,7 +113,9 @@ impl<'a> Sink<'a> for Data<'a> {
     fn entry<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error> {
         let field = match key.as_ref() {
             "attributes" => {
-                self.attributes = Attributes::default();
+                if self.attributes.begins != Field::Absent {
+                    self.attributes = Attributes::default();
+                }
                 return map.next_value_seed(object::Into(&mut self.attributes));
             }
             "lead_id" => &mut self.lead_id,
@@ -141,7 +146,7 @@ impl<'a> Sink<'a> for Data<'a> {
 #[derive(Default)]
 struct Attributes<'a> {
     begins: Field<'a>,
-    entries: SmallVec<[(Cow<'a, str>, Cow<'a, str>); 4]>,
+    entries: AttributeList<'a>,
     too_many: bool,
 }
 
@@ -173,7 +178,7 @@ impl<'a> Sink<'a> for Attributes<'a> {
 
 impl<'a> Envelope<'a> {
     /// The event, if the fields could be `read` at all and are in order; the refusal carries the id.
-    pub(super) fn judge(mut self, read: Result<(), Rejection>) -> Result<Event<'a>, Rejection> {
+    pub(super) fn judge(&mut self, read: Result<(), Rejection>) -> Result<Event<'a>, Rejection> {
         read.and_then(|()| self.event()).map_err(|mut rejection| {
             if let Field::Text(id) = &self.id
                 && !id.is_empty()
@@ -187,6 +192,7 @@ impl<'a> Envelope<'a> {
 
     fn event(&mut self) -> Result<Event<'a>, Rejection> {
         self.check_envelope()?;
+        let id = name_of_delivery("id", &self.id)?;
         let kind = self.kind()?;
         let source = name_of_delivery("source", &self.source)?;
         let lead_id = self.lead_id(kind)?;
@@ -206,7 +212,6 @@ impl<'a> Envelope<'a> {
             (None, Some(time)) => (time, recorded_time),
             (None, None) => return Err(bad_time("time", "nothing")),
         };
-        let id = name_of_delivery("id", &self.id)?;
         Ok(Event { source, id, lead_id, time, recorded_time, fact })
     }
 
@@ -218,7 +223,6 @@ impl<'a> Envelope<'a> {
             Field::Text(version) if version == "1.0" => {}
             other => return Err(not_cloudevent("specversion", "\"1.0\"", &other.found())),
         }
-        name_of_delivery("id", &self.id)?;
         if self.base64.said() {
             return Err(not_cloudevent("data_base64", "the facts as JSON in `data`", "encoded bytes"));
         }
@@ -323,7 +327,7 @@ impl<'a> Data<'a> {
         Ok(())
     }
 
-    fn attributes(&mut self) -> Result<SmallVec<[(Cow<'a, str>, Cow<'a, str>); 4]>, Rejection> {
+    fn attributes(&mut self) -> Result<AttributeList<'a>, Rejection> {
         match self.attributes.begins {
             Field::Absent | Field::Null | Field::Object(_) => {}
             _ => return Err(wrong_type("data.attributes", "an object", &self.attributes.begins.found())),

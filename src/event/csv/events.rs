@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sym(u32);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Texts {
     known: HashMap<Arc<str>, Sym>,
     all: Vec<Arc<str>>,
@@ -92,6 +92,7 @@ pub struct RejectedRow {
 }
 
 /// The events of a file, by event time; ties in order of the file.
+#[derive(Debug)]
 pub struct CsvEvents {
     source: String,
     texts: Texts,
