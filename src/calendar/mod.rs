@@ -6,6 +6,7 @@
 mod compiled;
 mod duration;
 mod hours;
+mod paused;
 mod ics;
 #[cfg(test)]
 mod tests;

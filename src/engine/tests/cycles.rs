@@ -172,9 +172,7 @@ fn case_36_the_version_in_force_at_the_start_governs_the_clock_to_its_end() {
     let old = parse_policy(DISPOSITION);
     let text = format!("{}{}", HEAD.replace("2020-01-01", "2026-03-03"), DISPOSITION.replace("8 hours", "2 hours"));
     let new = parse_policy(&text);
-    let mut both_versions = old;
-    both_versions.versions.extend(new.versions);
-    both_versions.families[0].by_version.push(Some(0));
+    let both_versions = policy::Policy::of(old.versions.into_iter().chain(new.versions).collect());
     let mut t = Timeline::with(both_versions);
     t.at("2 23:00", assigned("ana")).at("3 01:00", assigned("bob").of("L2"));
     t.at("3 00:00", assigned("eve").of("L3"));
