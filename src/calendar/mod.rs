@@ -6,8 +6,8 @@
 mod compiled;
 mod duration;
 mod hours;
-mod paused;
 mod ics;
+mod paused;
 #[cfg(test)]
 mod tests;
 mod zone;

@@ -63,7 +63,9 @@ impl Schedule {
                 let left = Duration::Open { ms: self.measured(duration).open_ms_between(start, end)? };
                 start = match self.measured(duration).calendar {
                     Some(_) => self.subtract(begin, &left)?,
-                    None => self.measured(duration).add_open_ms(begin, -self.measured(duration).open_ms_between(start, end)?)?,
+                    None => self
+                        .measured(duration)
+                        .add_open_ms(begin, -self.measured(duration).open_ms_between(start, end)?)?,
                 };
             }
         }

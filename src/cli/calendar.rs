@@ -98,9 +98,9 @@ pub fn run(args: &CalendarArgs) -> ExitCode {
     };
     let schedule = Schedule { zone: calendar.timezone(), calendar: Some(calendar) };
     let answered = match &args.operation {
-        Operation::Add(shift) => schedule
-            .add_paused(shift.from, &shift.duration, &which.pause)
-            .map(|to| (to.to_string(), shift.from, to)),
+        Operation::Add(shift) => {
+            schedule.add_paused(shift.from, &shift.duration, &which.pause).map(|to| (to.to_string(), shift.from, to))
+        }
         Operation::Subtract(shift) => schedule
             .subtract_paused(shift.from, &shift.duration, &which.pause)
             .map(|from| (from.to_string(), from, shift.from)),
@@ -129,10 +129,12 @@ fn choose(which: &Which) -> Result<Arc<Calendar>, ExitCode> {
     let names = || calendars.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
     let file = which.calendar.display();
     match (&which.name, calendars.as_slice()) {
-        (Some(name), _) => calendars.iter().find(|known| known.0 == *name).map(|known| known.1.clone()).ok_or_else(|| {
-            eprintln!("plazo: {file} has no calendar {name:?}; it has: {}", names());
-            ExitCode::from(FAULT)
-        }),
+        (Some(name), _) => {
+            calendars.iter().find(|known| known.0 == *name).map(|known| known.1.clone()).ok_or_else(|| {
+                eprintln!("plazo: {file} has no calendar {name:?}; it has: {}", names());
+                ExitCode::from(FAULT)
+            })
+        }
         (None, [(_, only)]) => Ok(only.clone()),
         (None, []) => {
             eprintln!("plazo: {file} has no [calendars.NAME] table");

@@ -42,7 +42,10 @@ pub fn load(path: &Path) -> Result<Policy, LoadError> {
         }
     }
     if files.is_empty() {
-        faults.push(at_top(&path.display().to_string(), "expected *.toml files in this directory, found none".to_owned()));
+        faults.push(at_top(
+            &path.display().to_string(),
+            "expected *.toml files in this directory, found none".to_owned(),
+        ));
     }
     if !faults.is_empty() {
         return Err(LoadError::Faults(Faults(faults)));

@@ -133,16 +133,17 @@ struct Head {
 
 fn head(table: &Table<'_, '_>) -> Head {
     let name = table.require("name", "a text").and_then(|value| value.string());
-    let effective_from = table.require("effective_from", "an instant such as 2026-12-01T00:00:00-03:00").and_then(|value| {
-        let text = value.instant_text()?;
-        match Timestamp::parse(&text.replacen(' ', "T", 1)) {
-            Ok(instant) => Some(instant),
-            Err(error) => {
-                value.fault(error.to_string());
-                None
+    let effective_from =
+        table.require("effective_from", "an instant such as 2026-12-01T00:00:00-03:00").and_then(|value| {
+            let text = value.instant_text()?;
+            match Timestamp::parse(&text.replacen(' ', "T", 1)) {
+                Ok(instant) => Some(instant),
+                Err(error) => {
+                    value.fault(error.to_string());
+                    None
+                }
             }
-        }
-    });
+        });
     let timezone = table.require("timezone", "an IANA zone such as America/Sao_Paulo").and_then(|value| zone(&value));
     let between = match table.get("between") {
         Some(value) => value.strings().into_iter().map(|(word, _)| word).collect(),

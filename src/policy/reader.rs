@@ -193,7 +193,9 @@ impl<'s, 'd> Value<'s, 'd> {
 
     pub fn number(&self) -> Option<f64> {
         let parsed = match self.value {
-            DeValue::Integer(number) => i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok().map(|n| n as f64),
+            DeValue::Integer(number) => {
+                i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok().map(|n| n as f64)
+            }
             DeValue::Float(number) => number.as_str().replace('_', "").parse().ok(),
             _ => None,
         };

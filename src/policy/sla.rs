@@ -22,10 +22,7 @@ const MOST_YEARS: u32 = 10;
 
 impl Ground<'_> {
     fn schedule(&self, calendar: Option<&Arc<Calendar>>) -> Schedule {
-        Schedule {
-            calendar: calendar.cloned(),
-            zone: calendar.map_or(self.timezone, |calendar| calendar.timezone()),
-        }
+        Schedule { calendar: calendar.cloned(), zone: calendar.map_or(self.timezone, |calendar| calendar.timezone()) }
     }
 
     fn calendar(&self, value: &Value<'_, '_>) -> Option<Arc<Calendar>> {
@@ -111,7 +108,10 @@ pub fn parse(table: &Table<'_, '_>, ground: &Ground<'_>) -> Option<Sla> {
     let calendar = calendar_value.as_ref().and_then(|value| ground.calendar(value));
     let known_calendar = calendar_value.is_none() || calendar.is_some();
     let start = table
-        .require("start", "{ on = \"created\" | \"assigned\" | \"opportunity\" }, { status = [..] } or { stage = [..] }")
+        .require(
+            "start",
+            "{ on = \"created\" | \"assigned\" | \"opportunity\" }, { status = [..] } or { stage = [..] }",
+        )
         .and_then(|value| parse_start(&value, ground));
     let stop_value = table.require("stop", "disposition, status, stage, activity or opportunity");
     let stop = stop_value.as_ref().and_then(|value| parse_stop(value, ground));
@@ -125,7 +125,8 @@ pub fn parse(table: &Table<'_, '_>, ground: &Ground<'_>) -> Option<Sla> {
             source.fault(&table.span, format!("status {name:?} both stops and pauses: stop would always win"));
         }
     }
-    let on_reassign = choice(table, "on_reassign", &[("continue", OnReassign::Continue), ("restart", OnReassign::Restart)]);
+    let on_reassign =
+        choice(table, "on_reassign", &[("continue", OnReassign::Continue), ("restart", OnReassign::Restart)]);
     let reopen = choice(
         table,
         "reopen",
@@ -324,7 +325,10 @@ fn parse_targets(
         table.finish();
         let last = index + 1 == tables.len();
         if when.is_empty() && when_value.is_none() && !last {
-            table.source.fault(&table.span, "a target without `when` matches every lead, so those after it are never reached; put it last");
+            table.source.fault(
+                &table.span,
+                "a target without `when` matches every lead, so those after it are never reached; put it last",
+            );
         }
         if last && when_value.is_some() {
             table.source.fault(&table.span, "the last target must have no `when`, so that every lead has a promise");
@@ -451,7 +455,10 @@ fn parse_reminders(sla: &Table<'_, '_>, targets: &[Target], known_calendar: bool
                     continue;
                 }
                 Ok(duration) => {
-                    if duration.is_business() && known_calendar && targets.iter().any(|target| target.schedule.calendar.is_none()) {
+                    if duration.is_business()
+                        && known_calendar
+                        && targets.iter().any(|target| target.schedule.calendar.is_none())
+                    {
                         value.fault(format!("{text:?} counts open time: the SLA needs a `calendar`"));
                     }
                     Rung::Before(duration)

@@ -155,7 +155,7 @@ fn case_3_an_earlier_cycle_that_is_learnt_late_disturbs_no_other_clock() {
         assert_eq!(
             t.news(),
             [
-                "5 10:00 retracted disposition#1 started (clock_withdrawn)",
+                "5 10:00 retracted disposition#2 started (clock_withdrawn)",
                 "2 10:00 started disposition#1 due 2 18:00",
                 "2 18:00 breached disposition#1 late by bob",
                 "2 18:00 retracted disposition#1 breached (met_in_time)",
