@@ -1,5 +1,11 @@
 //! plazo
+pub mod time;
+
+pub mod timer_wheel;
+
 pub mod calendar;
 pub mod event;
+
 pub mod policy;
-pub mod time;
+
+pub mod engine;

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z. Anything finer than a millisecond is cut off (floor).
@@ -145,7 +145,9 @@ fn parse_utc_fast(text: &[u8]) -> Option<Timestamp> {
         return None;
     }
     let number = |from: usize, to: usize| -> Option<i64> {
-        text[from..to].iter().try_fold(0i64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
+        text[from..to]
+            .iter()
+            .try_fold(0i64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
     };
     if text[4] != b'-' || text[7] != b'-' || text[10] != b'T' || text[13] != b':' || text[16] != b':' {
         return None;
@@ -246,6 +248,8 @@ impl Clock for SystemClock {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{Datelike, Timelike};
+
     use super::*;
 
     #[test]
@@ -271,7 +275,14 @@ mod tests {
             assert_eq!(Timestamp::parse(text), Ok(Timestamp(chrono)), "{text}");
         }
         assert_eq!(Timestamp::parse("2026-11-23T10:15:30-03:00"), Timestamp::parse("2026-11-23T13:15:30Z"));
-        for text in ["", "2026-11-23", "2026-11-23T10:15:30", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-23T10:15:30.Z"] {
+        for text in [
+            "",
+            "2026-11-23",
+            "2026-11-23T10:15:30",
+            "2026-02-30T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-23T10:15:30.Z",
+        ] {
             assert!(Timestamp::parse(text).is_err(), "{text}");
         }
     }

@@ -58,3 +58,21 @@ impl Schedule {
         todo!()
     }
 }
+
+#[derive(Debug, Clone, Copy)]
+pub enum Closed {
+    Holiday,
+}
+impl Closed {
+    pub fn name(self) -> &'static str {
+        "holiday"
+    }
+}
+impl Calendar {
+    pub fn closed_dates(&self, _: Timestamp, _: Timestamp) -> Vec<(chrono::NaiveDate, Closed)> {
+        Vec::new()
+    }
+    pub fn timezone(&self) -> Tz {
+        Tz::UTC
+    }
+}

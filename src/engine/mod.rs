@@ -1,2 +1,29 @@
-//! The core that decides: sans-IO, no clock, no async. A shard takes events and the passage of time and answers with a
-//! turn: notices, changed records (DESIGN §1, §2, §4).
+//! The core that decides: sans-IO, no clock, no async (DESIGN §1, §2, §4).
+//!
+//! In reading order: `record` (the packed lead) and its `ledger`; `rules` (the policy made ready) ; `clock` and `fold` (facts
+//! -> clocks); `settle` (clocks minus ledger = what must be said) and `speech`, `notice` (how it is said); `shard` (leads,
+//! timers, watermark, a turn and its undo) over `leads`; `explain` (reading a lead).
+
+pub mod clock;
+pub mod explain;
+pub mod fold;
+mod json;
+pub mod leads;
+pub mod ledger;
+pub mod notice;
+pub mod record;
+pub mod rules;
+pub mod settle;
+pub mod shard;
+mod speech;
+mod wire;
+
+pub use explain::{ClockView, LeadView, Reading, Standing, inspect};
+pub use notice::{Notice, NoticeId, NoticeKind, Outbox};
+pub use record::{Lead, RecordError};
+pub use rules::Rules;
+pub use settle::OpenState;
+pub use shard::{Applied, OpenCount, Options, Progress, Shard, Turn};
+
+#[cfg(test)]
+mod tests;

@@ -96,10 +96,12 @@ pub enum Reason {
     TooOld,
     KeyMismatch,
     TooLarge,
+    /// The stored state of the lead cannot be read.
+    DamagedRecord,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 13] = [
         Reason::MalformedJson,
         Reason::NotCloudEvent,
         Reason::UnknownType,
@@ -112,6 +114,7 @@ impl Reason {
         Reason::TooOld,
         Reason::KeyMismatch,
         Reason::TooLarge,
+        Reason::DamagedRecord,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -128,6 +131,7 @@ impl Reason {
             Reason::TooOld => "too_old",
             Reason::KeyMismatch => "key_mismatch",
             Reason::TooLarge => "too_large",
+            Reason::DamagedRecord => "damaged_record",
         }
     }
 }

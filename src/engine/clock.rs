@@ -1,0 +1,374 @@
+//! One run of one SLA for one lead, as the facts tell it: deadline, pauses, rungs, steps, end.
+
+use smallvec::SmallVec;
+
+use super::ledger::{Deadline, Outcome};
+use super::record::Sym;
+use super::rules::{Measure, Rules, add};
+use crate::policy::{Promise, Rung, Sla, Target};
+use crate::time::Timestamp;
+
+/// Why a clock ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Stopped by being in a state: `reopen = "continue"` can undo that.
+    State,
+    /// Stopped by an act.
+    Act,
+    /// Cancelled by a status.
+    CancelStatus,
+    Deleted,
+    Merged,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    pub at: Timestamp,
+    pub cause: Cause,
+    pub owner: Sym,
+    pub team: Sym,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PauseSpan {
+    pub from: Timestamp,
+    /// `None` while it lasts. The end of the clock ends it too.
+    pub to: Option<Timestamp>,
+}
+
+/// Who held the lead from when, while a clock ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub from: Timestamp,
+    pub owner: Sym,
+    pub team: Sym,
+}
+
+#[derive(Clone, Debug)]
+pub struct Clock {
+    pub family: u16,
+    pub version: u16,
+    pub sla: u16,
+    pub target: u16,
+    pub start: Timestamp,
+    /// Among the family's clocks of that start instant.
+    pub ordinal: u32,
+    /// 1-based, among the family's clocks by start.
+    pub cycle: u32,
+    /// From where the allowance counts: the start, or the last restart.
+    pub base: Timestamp,
+    /// While a pause lasts before the deadline: what remains.
+    pub deadline: Deadline,
+    /// The deadline when the running pause began, so that a pause of no length changes nothing.
+    before_pause: Timestamp,
+    /// The deadline passed with the clock running.
+    pub breached: bool,
+    pub paused: bool,
+    pub pauses: SmallVec<[PauseSpan; 2]>,
+    pub holds: SmallVec<[Hold; 2]>,
+    /// Somebody held the lead since the start, so that the next assignment is a reassignment.
+    pub was_held: bool,
+    /// Instants of the reminders; `MAX` while held by a pause.
+    pub rungs: SmallVec<[Timestamp; 4]>,
+    /// Instants of the ladder; `MAX` while held by a pause.
+    pub steps: SmallVec<[Timestamp; 4]>,
+    steps_left_ms: SmallVec<[i64; 4]>,
+    pub end: Option<End>,
+    /// It was stopped, and a reopening told that it was not.
+    pub revived: bool,
+    /// Target and instants are still to be found when all facts of this instant are known.
+    pub(super) fresh: bool,
+    pub(super) rebased: bool,
+}
+
+impl Clock {
+    pub(super) fn new(family: u16, version: u16, sla: u16, start: Timestamp) -> Self {
+        Clock {
+            family,
+            version,
+            sla,
+            target: 0,
+            start,
+            ordinal: 0,
+            cycle: 0,
+            base: start,
+            deadline: Deadline::At(Timestamp::MAX),
+            before_pause: Timestamp::MAX,
+            breached: false,
+            paused: false,
+            pauses: SmallVec::new(),
+            holds: SmallVec::new(),
+            was_held: false,
+            rungs: SmallVec::new(),
+            steps: SmallVec::new(),
+            steps_left_ms: SmallVec::new(),
+            end: None,
+            revived: false,
+            fresh: true,
+            rebased: false,
+        }
+    }
+
+    pub fn rule<'r>(&self, rules: &'r Rules) -> &'r Sla {
+        rules.sla(self.version, self.sla)
+    }
+
+    pub fn promise<'r>(&self, rules: &'r Rules) -> &'r Target {
+        &self.rule(rules).targets[usize::from(self.target)]
+    }
+
+    pub fn due(&self) -> Option<Timestamp> {
+        match self.deadline {
+            Deadline::At(due) if !self.paused || self.end.is_some() => Some(due),
+            _ => None,
+        }
+    }
+
+    /// The verdict, once it ended.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let end = self.end?;
+        Some(match end.cause {
+            Cause::State | Cause::Act if self.breached => Outcome::MetLate,
+            Cause::State | Cause::Act => Outcome::Met,
+            Cause::CancelStatus | Cause::Deleted | Cause::Merged => Outcome::Cancelled,
+        })
+    }
+
+    /// The instant that separates what the clock would still have said from what it would not.
+    pub fn ended_at(&self) -> Timestamp {
+        self.end.map_or(Timestamp::MAX, |end| end.at)
+    }
+
+    /// Time passes up to `now`; `inclusive` if `now` itself has passed. A clock that was stopped meanwhile knew before.
+    pub(super) fn pass(&mut self, now: Timestamp, inclusive: bool) {
+        if self.fresh || self.paused || self.end.is_some() {
+            return;
+        }
+        if let Deadline::At(due) = self.deadline
+            && (due < now || (inclusive && due == now))
+        {
+            self.breached = true;
+        }
+    }
+
+    pub(super) fn pause(&mut self, rules: &Rules, now: Timestamp) {
+        self.paused = true;
+        self.pauses.push(PauseSpan { from: now, to: None });
+        if !self.fresh {
+            self.hold(rules, now);
+        }
+    }
+
+    /// Turns instants into what remains of them (SEMANTICS 12.19, 12.44).
+    fn hold(&mut self, rules: &Rules, now: Timestamp) {
+        let Deadline::At(due) = self.deadline else { return };
+        self.before_pause = due;
+        let target = self.promise(rules);
+        // Saves nothing where it begins at the deadline (12.19).
+        if due <= now && !self.moved_by_source(rules) {
+            self.breached = true;
+        }
+        if self.breached {
+            self.steps_left_ms.clear();
+            for (index, step) in self.steps.iter_mut().enumerate() {
+                let measure =
+                    Measure::of_duration(&target.schedule, &rules.sla(self.version, self.sla).escalations[index].after);
+                // What is told with the breach is not held.
+                let left = if *step < now || *step == due { -1 } else { measure.between(now, *step) };
+                if left >= 0 {
+                    *step = Timestamp::MAX;
+                }
+                self.steps_left_ms.push(left);
+            }
+            return;
+        }
+        if !self.moved_by_source(rules) {
+            self.deadline = Deadline::Remaining(Measure::of_target(target).between(now, due));
+        }
+        self.steps.clear();
+        for rung in &mut self.rungs {
+            if *rung >= now {
+                *rung = Timestamp::MAX;
+            }
+        }
+    }
+
+    pub fn moved_by_source(&self, rules: &Rules) -> bool {
+        matches!(self.promise(rules).promise, Promise::By(_))
+    }
+
+    pub(super) fn resume(&mut self, rules: &Rules, now: Timestamp) {
+        self.paused = false;
+        let began = self.pauses.last().map(|pause| pause.from);
+        if began == Some(now) {
+            self.pauses.pop();
+            if self.fresh {
+                return;
+            }
+        } else if let Some(pause) = self.pauses.last_mut() {
+            pause.to = Some(now);
+        }
+        let target = self.promise(rules);
+        if self.breached {
+            for (index, left) in self.steps_left_ms.iter().enumerate() {
+                let measure =
+                    Measure::of_duration(&target.schedule, &rules.sla(self.version, self.sla).escalations[index].after);
+                if *left >= 0 {
+                    self.steps[index] = measure.add(now, *left);
+                }
+            }
+            return;
+        }
+        let due = match self.deadline {
+            _ if began == Some(now) => self.before_pause,
+            Deadline::Remaining(left) => Measure::of_target(target).add(now, left),
+            Deadline::At(due) => due,
+        };
+        self.deadline = Deadline::At(due);
+        self.arm(rules, now, Arming::Resumed);
+    }
+
+    /// Ends the clock. One that was paused had what remained left at that instant.
+    pub(super) fn stop(&mut self, rules: &Rules, end: End) {
+        if let Deadline::Remaining(left) = self.deadline {
+            self.deadline = Deadline::At(Measure::of_target(self.promise(rules)).add(end.at, left));
+        }
+        self.end = Some(end);
+        self.judge();
+    }
+
+    /// Met iff it stopped at or before the deadline; the same instant decides whether a cancelled clock had been breached.
+    pub(super) fn judge(&mut self) {
+        if let (false, Some(end), Deadline::At(due)) = (self.fresh, self.end, self.deadline) {
+            self.breached = due < end.at;
+        }
+    }
+
+    /// The state that had stopped it was left: it was not stopped after all. A pause that the stop had ended stays ended.
+    pub(super) fn revive(&mut self, rules: &Rules) {
+        self.revived = true;
+        if let Some(end) = self.end.take()
+            && self.paused
+        {
+            self.resume(rules, end.at);
+        }
+    }
+
+    /// Finds the instants that the target gives, when the clock is new or its allowance starts again at `now`.
+    pub(super) fn allow(&mut self, rules: &Rules, due: Timestamp, now: Timestamp) {
+        let arming = if self.fresh { Arming::Started } else { Arming::Moved };
+        self.fresh = false;
+        self.rebased = false;
+        self.deadline = Deadline::At(due);
+        self.arm(rules, now, arming);
+        if self.paused && self.end.is_none() {
+            self.hold(rules, now);
+        }
+        self.judge();
+    }
+
+    /// Milliseconds of a measure that the clock ran from its base to `to`, pauses left out.
+    fn ran(&self, measure: Measure<'_>, to: Timestamp) -> i64 {
+        let paused: i64 = self
+            .pauses
+            .iter()
+            .map(|pause| {
+                let (from, until) = (pause.from.max(self.base), pause.to.unwrap_or(to).min(to));
+                if from < until { measure.between(from, until) } else { 0 }
+            })
+            .sum();
+        measure.between(self.base, to) - paused
+    }
+
+    fn arm(&mut self, rules: &Rules, now: Timestamp, arming: Arming) {
+        let Deadline::At(due) = self.deadline else { return };
+        let sla = self.rule(rules);
+        let target = self.promise(rules);
+        let clock_measure = Measure::of_schedule(&target.schedule);
+        let before = std::mem::take(&mut self.rungs);
+        for (index, reminder) in sla.reminders.iter().enumerate() {
+            let known = before.get(index).copied().filter(|rung| *rung < now);
+            if arming == Arming::Resumed
+                && let Some(told) = known
+            {
+                self.rungs.push(told);
+                continue;
+            }
+            let from = if arming == Arming::Resumed { now } else { self.base };
+            let mut rung = match &reminder.at {
+                Rung::Share { ppm } => {
+                    let ran = if arming == Arming::Resumed { self.ran(clock_measure, now) } else { 0 };
+                    let whole = ran + clock_measure.between(from, due).max(0);
+                    let share = (i128::from(whole) * i128::from(*ppm) + 999_999) / 1_000_000;
+                    clock_measure.add(from, (share as i64 - ran).max(0))
+                }
+                Rung::Before(duration) => target.schedule.subtract(due, duration).unwrap_or(Timestamp::MIN),
+            };
+            if arming == Arming::Resumed {
+                rung = rung.max(now);
+            }
+            if arming == Arming::Moved && rung <= now {
+                rung = known.unwrap_or(rung);
+            }
+            self.rungs.push(rung);
+        }
+        self.steps.clear();
+        self.steps.extend(sla.escalations.iter().map(|step| add(&target.schedule, due, &step.after)));
+    }
+
+    /// The running spans between `start` and `until`, in order.
+    pub fn runs(&self, until: Timestamp) -> SmallVec<[(Timestamp, Timestamp); 4]> {
+        let until = until.min(self.ended_at());
+        let mut runs = SmallVec::new();
+        let mut from = self.start;
+        for pause in &self.pauses {
+            if from < pause.from.min(until) {
+                runs.push((from, pause.from.min(until)));
+            }
+            from = pause.to.unwrap_or(Timestamp::MAX);
+        }
+        if from < until {
+            runs.push((from, until));
+        }
+        runs
+    }
+
+    /// Time the clock ran until `until`, in the target's measure, pauses left out: milliseconds.
+    pub fn open_ms(&self, rules: &Rules, until: Timestamp) -> i64 {
+        let measure = Measure::of_target(self.promise(rules));
+        self.runs(until).iter().map(|(from, to)| measure.between(*from, *to)).sum()
+    }
+
+    /// Each holder's share of [`Clock::open_ms`], in order of first hold.
+    pub fn shares(&self, rules: &Rules, until: Timestamp) -> SmallVec<[(Sym, i64); 4]> {
+        let measure = Measure::of_target(self.promise(rules));
+        let runs = self.runs(until);
+        let mut shares: SmallVec<[(Sym, i64); 4]> = SmallVec::new();
+        for (index, hold) in self.holds.iter().enumerate() {
+            let to = self.holds.get(index + 1).map_or(Timestamp::MAX, |next| next.from);
+            let held: i64 = runs
+                .iter()
+                .map(|run| (run.0.max(hold.from), run.1.min(to)))
+                .filter(|(from, to)| from < to)
+                .map(|(from, to)| measure.between(from, to))
+                .sum();
+            match shares.iter_mut().find(|share| share.0 == hold.owner) {
+                Some(share) => share.1 += held,
+                None => shares.push((hold.owner, held)),
+            }
+        }
+        shares
+    }
+
+    /// Who held the lead at an instant of the clock.
+    pub fn holder_at(&self, instant: Timestamp) -> Option<Hold> {
+        self.holds.iter().rev().find(|hold| hold.from <= instant).or(self.holds.first()).copied()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arming {
+    Started,
+    Resumed,
+    Moved,
+}

@@ -1,0 +1,336 @@
+//! Reading a lead: its facts, its clocks, and why each deadline is where it is.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::clock::{Clock, End};
+use super::fold::Fold;
+use super::ledger::{Deadline, Outcome, Told};
+use super::notice::{ClosedDate, Explanation, PauseRef, Seconds};
+use super::record::{self, FactRow, Lead, RecordError, Sym};
+use super::rules::Rules;
+use super::settle::cancel_reason;
+use crate::event::FactKind;
+use crate::policy::Promise;
+use crate::time::Timestamp;
+
+/// How a clock stands, as reports count it: a clock that was cancelled after its breach stays breached (SEMANTICS 12.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    Met,
+    MetLate,
+    Breached,
+    Running,
+    Paused,
+    Cancelled,
+}
+
+impl Standing {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Standing::Met => "met",
+            Standing::MetLate => "met_late",
+            Standing::Breached => "breached",
+            Standing::Running => "running",
+            Standing::Paused => "paused",
+            Standing::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn of(clock: &Clock) -> Self {
+        match clock.outcome() {
+            Some(Outcome::Met) => Standing::Met,
+            Some(Outcome::MetLate) => Standing::MetLate,
+            Some(Outcome::Cancelled) if !clock.breached => Standing::Cancelled,
+            Some(Outcome::Cancelled) => Standing::Breached,
+            None if clock.breached => Standing::Breached,
+            None if clock.paused => Standing::Paused,
+            None => Standing::Running,
+        }
+    }
+}
+
+/// A decoded and folded lead; reused from lead to lead.
+#[derive(Debug, Default)]
+pub struct Reading {
+    pub lead: Lead,
+    pub fold: Fold,
+}
+
+impl Reading {
+    /// # Errors
+    /// Where the bytes are no record.
+    pub fn read(&mut self, rules: &Rules, record: &[u8], as_of: Timestamp) -> Result<(), RecordError> {
+        self.lead.decode(record)?;
+        self.fold.run(rules, &self.lead, as_of, false);
+        Ok(())
+    }
+}
+
+/// A lead as people ask for it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LeadView {
+    pub lead_id: String,
+    pub as_of: Timestamp,
+    pub status: Option<String>,
+    pub owner: Option<String>,
+    pub team: Option<String>,
+    pub facts: Vec<FactView>,
+    pub clocks: Vec<ClockView>,
+    /// When the engine will look at the lead again.
+    pub next_due: Option<Timestamp>,
+}
+
+/// One fact; what it did not say is left out. An empty owner or team: nobody, none.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct FactView {
+    pub time: Timestamp,
+    pub learnt_at: Timestamp,
+    pub kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub activity: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub into: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub attributes: std::collections::BTreeMap<String, String>,
+}
+
+/// One clock.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ClockView {
+    pub sla: String,
+    pub cycle: u32,
+    pub state: Standing,
+    pub target: String,
+    pub owner: Option<String>,
+    pub team: Option<String>,
+    pub started_at: Timestamp,
+    pub due_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining_seconds: Option<Seconds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    pub open_seconds: Seconds,
+    pub open_seconds_by_owner: std::collections::BTreeMap<String, Seconds>,
+    pub reminders: Vec<MarkView>,
+    pub escalations: Vec<MarkView>,
+    pub policy: PolicyView,
+    pub explanation: Explanation,
+}
+
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PolicyView {
+    pub name: String,
+    pub effective_from: Timestamp,
+    pub fingerprint: String,
+}
+
+/// A rung or a step, and what became of it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MarkView {
+    /// As the policy writes it.
+    pub text: String,
+    /// null while a pause holds it
+    pub time: Option<Timestamp>,
+    /// `told`, `pending`, `held` (by a pause), `passed_over` or `dropped` (the clock ended first)
+    pub state: &'static str,
+}
+
+/// Reads a record as of an instant.
+///
+/// # Errors
+/// Where the bytes are no record.
+pub fn inspect(rules: &Rules, record: &[u8], as_of: Timestamp) -> Result<LeadView, RecordError> {
+    let mut reading = Reading::default();
+    reading.read(rules, record, as_of)?;
+    let Reading { lead, fold } = &reading;
+    let (owner, team, status) = fold.holder();
+    let due = record::next_due(record);
+    Ok(LeadView {
+        lead_id: lead.lead_id().to_owned(),
+        as_of,
+        status: text(lead, status),
+        owner: text(lead, owner),
+        team: text(lead, team),
+        facts: lead.facts.iter().map(|fact| fact_view(lead, fact)).collect(),
+        clocks: fold.clocks.iter().map(|clock| clock_view(rules, lead, clock, as_of)).collect(),
+        next_due: (due != Timestamp::MAX).then_some(due),
+    })
+}
+
+fn text(lead: &Lead, sym: Sym) -> Option<String> {
+    lead.said(sym).map(str::to_owned)
+}
+
+fn fact_view(lead: &Lead, fact: &FactRow) -> FactView {
+    let holder = |said: Option<Sym>| said.map(|sym| lead.str(sym).to_owned());
+    FactView {
+        time: fact.time,
+        learnt_at: fact.learnt,
+        kind: kind_name(fact.kind),
+        status: text(lead, fact.status),
+        owner: holder(fact.owner),
+        team: holder(fact.team),
+        activity: text(lead, fact.activity),
+        by: (fact.kind == FactKind::Activity).then_some(if fact.automated { "automation" } else { "person" }),
+        into: text(lead, fact.into),
+        reason: text(lead, fact.reason),
+        attributes: lead
+            .attributes_of(fact)
+            .iter()
+            .map(|(name, value)| (lead.str(*name).to_owned(), lead.str(*value).to_owned()))
+            .collect(),
+    }
+}
+
+/// The CloudEvents type of a fact.
+pub const fn kind_name(kind: FactKind) -> &'static str {
+    match kind {
+        FactKind::Created => "lead.created",
+        FactKind::Assigned => "lead.assigned",
+        FactKind::StatusChanged => "lead.status_changed",
+        FactKind::Activity => "lead.activity",
+        FactKind::Updated => "lead.updated",
+        FactKind::Deleted => "lead.deleted",
+        FactKind::Merged => "lead.merged",
+        FactKind::Opportunity => "opportunity.created",
+    }
+}
+
+fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp) -> ClockView {
+    let version = rules.version(clock.version);
+    let rule = clock.rule(rules);
+    let until = clock.ended_at().min(as_of);
+    let (owner, team) = match (clock.end, clock.holds.last()) {
+        (Some(End { owner, team, .. }), _) => (owner, team),
+        (None, Some(hold)) => (hold.owner, hold.team),
+        (None, None) => (0, 0),
+    };
+    let name = rules.family_name(clock.family);
+    let told = lead
+        .ledger
+        .iter()
+        .find(|told| told.start == clock.start && told.ordinal == clock.ordinal && lead.str(told.sla) == name);
+    let keys = rules.of(clock.version, clock.sla);
+    let marks = |instants: &[Timestamp], texts: Vec<&str>, keys: &[u32], rung: bool| -> Vec<MarkView> {
+        let find = |told: &Told, key: u32| {
+            let marks = if rung { told.rungs.iter() } else { told.steps.iter() };
+            marks.copied().find(|mark| mark.key == key)
+        };
+        texts
+            .into_iter()
+            .zip(keys)
+            .enumerate()
+            .map(|(index, (text, key))| {
+                let time = instants.get(index).copied().filter(|time| *time != Timestamp::MAX);
+                let mark = told.and_then(|told| find(told, *key));
+                let state = match (mark, time) {
+                    (Some(mark), _) if mark.claim.stands => "told",
+                    (Some(mark), Some(time)) if mark.at == time => "passed_over",
+                    (_, Some(time)) if time >= clock.ended_at() => "dropped",
+                    (_, Some(time)) if time < as_of && (rung || clock.breached) => "passed_over",
+                    _ if clock.end.is_some() => "dropped",
+                    (_, None) if clock.paused => "held",
+                    _ => "pending",
+                };
+                MarkView { text: text.to_owned(), time, state }
+            })
+            .collect()
+    };
+    ClockView {
+        sla: name.to_owned(),
+        cycle: clock.cycle,
+        state: Standing::of(clock),
+        target: clock.promise(rules).label.clone(),
+        owner: text(lead, owner),
+        team: text(lead, team),
+        started_at: clock.start,
+        due_at: clock.due(),
+        remaining_seconds: match clock.deadline {
+            Deadline::Remaining(ms) if clock.end.is_none() => Some(Seconds(ms)),
+            _ => None,
+        },
+        stopped_at: clock.end.map(|end| end.at),
+        reason: clock.end.and_then(|end| cancel_reason(end.cause)),
+        open_seconds: Seconds(clock.open_ms(rules, until)),
+        open_seconds_by_owner: clock
+            .shares(rules, until)
+            .iter()
+            .map(|(owner, ms)| (lead.said(*owner).unwrap_or("(none)").to_owned(), Seconds(*ms)))
+            .collect(),
+        reminders: marks(&clock.rungs, rule.reminders.iter().map(|r| r.text.as_str()).collect(), &keys.rungs, true),
+        escalations: marks(
+            &clock.steps,
+            rule.escalations.iter().map(|e| e.text.as_str()).collect(),
+            &keys.steps,
+            false,
+        ),
+        policy: PolicyView {
+            name: version.name.clone(),
+            effective_from: version.effective_from_written,
+            fingerprint: version.fingerprint.clone(),
+        },
+        explanation: explanation(rules, clock, clock.due().unwrap_or(as_of)),
+    }
+}
+
+/// Why the deadline is where it is; `until` bounds the dates that are looked at.
+pub fn explanation(rules: &Rules, clock: &Clock, until: Timestamp) -> Explanation {
+    let target = clock.promise(rules);
+    let schedule = &target.schedule;
+    let counts_open = matches!(&target.promise, Promise::Within(duration) if duration.is_business());
+    let closed_dates: Vec<ClosedDate> = match &schedule.calendar {
+        Some(calendar) if counts_open => calendar
+            .closed_dates(clock.base, until)
+            .into_iter()
+            .map(|(date, why)| ClosedDate { date: date.to_string(), why: why.name() })
+            .collect(),
+        _ => Vec::new(),
+    };
+    let pauses: Vec<PauseRef> = clock
+        .pauses
+        .iter()
+        .map(|pause| PauseRef { from: pause.from, to: pause.to.or(clock.end.map(|end| end.at)) })
+        .collect();
+    let mut summary = match &target.promise {
+        Promise::Within(_) => format!("{} from {}", target.label, clock.base),
+        Promise::By(attribute) => format!("the instant that {attribute} gives"),
+    };
+    if clock.base != clock.start {
+        summary.push_str(" (restarted on reassignment)");
+    }
+    if let Some(zone) = schedule.calendar.as_ref().filter(|_| counts_open).map(|calendar| calendar.timezone()) {
+        summary.push_str(&format!(", counted in open time of {zone}"));
+    }
+    if !closed_dates.is_empty() {
+        let dates: Vec<&str> = closed_dates.iter().map(|closed| closed.date.as_str()).collect();
+        summary.push_str(&format!(", with other hours on {}", dates.join(", ")));
+    }
+    for pause in &pauses {
+        match pause.to {
+            Some(to) => summary.push_str(&format!(", paused from {} to {to}", pause.from)),
+            None => summary.push_str(&format!(", paused since {}", pause.from)),
+        }
+    }
+    Explanation {
+        summary,
+        measure: if counts_open { "open" } else { "elapsed" },
+        timezone: schedule.zone.name().to_owned(),
+        counted_from: clock.base,
+        pauses,
+        closed_dates,
+    }
+}

@@ -1,0 +1,522 @@
+//! Facts x policy -> clocks. Nothing is remembered between folds: the same facts give the same clocks, whatever order they
+//! arrived in (SEMANTICS §3). One `match (clock, fact)` per SLA, to be read beside SEMANTICS §4 and §12.
+
+use super::clock::{Cause, Clock, End, Hold};
+use super::record::{FactRow, Lead, Sym};
+use super::rules::{Rules, add, holds};
+use crate::event::FactKind;
+use crate::policy::{AnyOf, Key, OnReassign, Promise, Reopen, Sla, StatusIndex, Target};
+use crate::time::Timestamp;
+
+/// Starts that made no clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NotStarted {
+    pub already_stopped: u32,
+    pub before_first_version: u32,
+}
+
+/// What holds of the lead at a point of the fold.
+#[derive(Clone, Copy, Debug, Default)]
+struct Situation {
+    status: Sym,
+    owner: Sym,
+    team: Sym,
+    created: bool,
+    had_opportunity: bool,
+    /// Deleted or merged at that instant; the next later fact begins a new life.
+    gone: Option<Timestamp>,
+    /// The status in the lifecycle of the version `words`.
+    index: Option<StatusIndex>,
+    words: u16,
+}
+
+/// One SLA's place in the lead's life.
+#[derive(Clone, Copy, Debug)]
+struct Thread {
+    /// Index of the clock that runs or is paused.
+    running: Option<usize>,
+    /// The last clock of this life.
+    last: Option<usize>,
+    /// The next assignment starts a clock.
+    awaits_owner: bool,
+    /// Since when the lead is in a state that stops (or cancels) this SLA.
+    blocked_since: Option<Timestamp>,
+    /// An act that would stop it happened at this instant with no clock running.
+    act_at: Option<Timestamp>,
+    /// A suppressed start of this cycle was counted.
+    counted: bool,
+    not_started: NotStarted,
+}
+
+impl Thread {
+    const fn new() -> Self {
+        Thread {
+            running: None,
+            last: None,
+            awaits_owner: true,
+            blocked_since: None,
+            act_at: None,
+            counted: false,
+            not_started: NotStarted { already_stopped: 0, before_first_version: 0 },
+        }
+    }
+}
+
+/// The result and the working space of a fold. Reused from lead to lead.
+#[derive(Debug, Default)]
+pub struct Fold {
+    /// By family, then by start.
+    pub clocks: Vec<Clock>,
+    /// Event time of the first fact that is still in the future.
+    pub next_fact: Option<Timestamp>,
+    threads: Vec<Thread>,
+    attributes: Vec<(Sym, Sym)>,
+    changed: Vec<Sym>,
+    now: Situation,
+}
+
+/// One fact being applied: the situation before and after it.
+struct Change<'a> {
+    lead: &'a Lead,
+    fact: &'a FactRow,
+    before: Situation,
+    after: Situation,
+    /// It is the creation of this life.
+    creates: bool,
+    /// It names an owner other than the current one.
+    assigns: bool,
+}
+
+impl Change<'_> {
+    fn at(&self) -> Timestamp {
+        self.fact.time
+    }
+
+    fn status(&self, rules: &Rules, version: u16, situation: &Situation) -> Option<StatusIndex> {
+        if version == situation.words {
+            return situation.index;
+        }
+        self.lead.said(situation.status).and_then(|name| rules.version(version).lifecycle.find(name))
+    }
+
+    /// Whom the end of a clock is credited to (SEMANTICS 12.28).
+    fn end(&self, cause: Cause) -> End {
+        let held = if self.before.owner != 0 { &self.before } else { &self.after };
+        End { at: self.at(), cause, owner: held.owner, team: held.team }
+    }
+
+    /// Whether it is an act that stops the SLA: an activity of a person, an opportunity.
+    fn acts_on(&self, sla: &Sla) -> bool {
+        match self.fact.kind {
+            FactKind::Activity if !self.fact.automated => match &sla.stop.activity {
+                Some(AnyOf::Any) => true,
+                Some(AnyOf::These(kinds)) => kinds.iter().any(|kind| kind == self.lead.str(self.fact.activity)),
+                None => false,
+            },
+            FactKind::Opportunity => sla.stop.opportunity,
+            _ => false,
+        }
+    }
+}
+
+impl Fold {
+    /// Folds the facts up to `until` (inclusive). `inclusive` says whether that instant itself has passed, so that a
+    /// deadline at it counts as missed.
+    pub fn run(&mut self, rules: &Rules, lead: &Lead, until: Timestamp, inclusive: bool) {
+        self.clocks.clear();
+        self.threads.clear();
+        self.threads.resize(rules.families(), Thread::new());
+        self.attributes.clear();
+        self.now = Situation::default();
+        self.next_fact = None;
+        let mut rest = lead.facts.as_slice();
+        while let Some(first) = rest.first() {
+            if first.time > until {
+                self.next_fact = Some(first.time);
+                break;
+            }
+            let count = rest.iter().take_while(|fact| fact.time == first.time).count();
+            let (instant, later) = rest.split_at(count);
+            self.instant(rules, lead, instant);
+            rest = later;
+        }
+        for clock in &mut self.clocks {
+            clock.pass(until, inclusive);
+        }
+        self.order();
+    }
+
+    /// Starts that made no clock, by family.
+    pub fn not_started(&self, family: u16) -> NotStarted {
+        self.threads.get(usize::from(family)).map(|thread| thread.not_started).unwrap_or_default()
+    }
+
+    /// Owner, team and status symbols after the last fact.
+    pub fn holder(&self) -> (Sym, Sym, Sym) {
+        (self.now.owner, self.now.team, self.now.status)
+    }
+
+    /// All facts of one instant, in order; then what they leave open: targets and deadlines of that instant.
+    fn instant(&mut self, rules: &Rules, lead: &Lead, facts: &[FactRow]) {
+        let at = facts[0].time;
+        for clock in &mut self.clocks {
+            clock.pass(at, false);
+        }
+        self.changed.clear();
+        for fact in facts {
+            self.fact(rules, lead, fact);
+        }
+        for index in 0..self.clocks.len() {
+            self.allow(rules, lead, index, at);
+        }
+    }
+
+    fn fact(&mut self, rules: &Rules, lead: &Lead, fact: &FactRow) {
+        if let Some(gone) = self.now.gone {
+            if fact.time <= gone {
+                return;
+            }
+            self.begin_life();
+        }
+        let words = rules.policy.words_at(fact.time) as u16;
+        let index_of = |status: Sym| lead.said(status).and_then(|name| rules.version(words).lifecycle.find(name));
+        if self.now.words != words {
+            self.now.words = words;
+            self.now.index = index_of(self.now.status);
+        }
+        let before = self.now;
+        let after = &mut self.now;
+        match fact.kind {
+            FactKind::Deleted | FactKind::Merged => after.gone = Some(fact.time),
+            FactKind::Created => after.created = true,
+            FactKind::Opportunity => after.had_opportunity = true,
+            _ => {}
+        }
+        if fact.status != 0 {
+            after.status = fact.status;
+            after.index = index_of(fact.status);
+        }
+        after.owner = fact.owner.unwrap_or(after.owner);
+        after.team = fact.team.unwrap_or(after.team);
+        let change = Change {
+            lead,
+            fact,
+            before,
+            after: *after,
+            creates: fact.kind == FactKind::Created && !before.created,
+            assigns: fact.owner.is_some_and(|owner| owner != 0 && owner != before.owner),
+        };
+        for &(name, value) in lead.attributes_of(fact) {
+            match self.attributes.iter_mut().find(|known| known.0 == name) {
+                Some(known) if known.1 == value => continue,
+                Some(known) => known.1 = value,
+                None => self.attributes.push((name, value)),
+            }
+            self.changed.push(name);
+        }
+        for family in 0..self.threads.len() as u16 {
+            match (self.threads[usize::from(family)].running, change.after.gone) {
+                (Some(clock), Some(_)) => self.lose(rules, family, clock, &change),
+                (Some(clock), None) => self.running(rules, family, clock, &change),
+                (None, Some(_)) => {}
+                (None, None) => self.idle(rules, family, &change),
+            }
+            self.note_hold(rules, family, &change);
+        }
+    }
+
+    fn begin_life(&mut self) {
+        self.now = Situation::default();
+        self.attributes.clear();
+        for thread in &mut self.threads {
+            *thread = Thread {
+                running: thread.running,
+                last: thread.running,
+                not_started: thread.not_started,
+                ..Thread::new()
+            };
+        }
+    }
+
+    /// The lead is deleted or merged away.
+    fn lose(&mut self, rules: &Rules, family: u16, index: usize, change: &Change<'_>) {
+        let clock = &mut self.clocks[index];
+        let cancel = &clock.rule(rules).cancel;
+        let (cancels, cause) = match change.fact.kind {
+            FactKind::Merged => (cancel.merged, Cause::Merged),
+            _ => (cancel.deleted, Cause::Deleted),
+        };
+        if cancels {
+            clock.stop(rules, change.end(cause));
+            self.threads[usize::from(family)].running = None;
+        }
+    }
+
+    /// A clock runs or is paused: stop beats cancel beats pause beats reassignment.
+    fn running(&mut self, rules: &Rules, family: u16, index: usize, change: &Change<'_>) {
+        let at = change.at();
+        let clock = &mut self.clocks[index];
+        let sla = clock.rule(rules);
+        let status = change.status(rules, clock.version, &change.after);
+        let thread = &mut self.threads[usize::from(family)];
+        let stop_state = sla.stop.states.contains(status);
+        if stop_state || change.acts_on(sla) {
+            clock.stop(rules, change.end(if stop_state { Cause::State } else { Cause::Act }));
+            thread.running = None;
+            thread.blocked_since = stop_state.then_some(at);
+            return;
+        }
+        if sla.cancel.status.contains(status) {
+            clock.stop(rules, change.end(Cause::CancelStatus));
+            thread.running = None;
+            thread.blocked_since = Some(at);
+            return;
+        }
+        let pauses = sla.pause.as_ref().is_some_and(|pause| pause.status.contains(status));
+        match (clock.paused, pauses) {
+            (false, true) => clock.pause(rules, at),
+            (true, false) => clock.resume(rules, at),
+            _ => {}
+        }
+        if change.assigns {
+            let due_passed = clock.breached || matches!(clock.due(), Some(due) if due <= at && !clock.fresh);
+            if clock.was_held && sla.on_reassign == OnReassign::Restart && !due_passed {
+                clock.base = at;
+                clock.rebased = true;
+            }
+            clock.was_held = true;
+        }
+    }
+
+    /// No clock runs: does this fact start one, or bring one back?
+    fn idle(&mut self, rules: &Rules, family: u16, change: &Change<'_>) {
+        let at = change.at();
+        let in_force = rules.policy.in_force(at);
+        let words = rules.policy.words_at(at);
+        let (version, sla_index, exists) = rules.definition(family, words);
+        let sla = rules.sla(version, sla_index);
+        let lifecycle = &rules.version(version).lifecycle;
+        let was = change.status(rules, version, &change.before);
+        let is = change.status(rules, version, &change.after);
+        let stopped = |status| sla.stop.states.contains(status);
+        let blocked = |status| stopped(status) || sla.cancel.status.contains(status);
+        let thread = &mut self.threads[usize::from(family)];
+        if blocked(is) {
+            thread.blocked_since = thread.blocked_since.or(Some(at));
+        }
+        let left_block = blocked(was) && !blocked(is);
+        let left_disposition =
+            sla.stop.by_act() && lifecycle.disposed.contains(was) && !lifecycle.disposed.contains(is);
+        if left_block {
+            thread.blocked_since = None;
+            thread.counted = false;
+        }
+        let last = thread.last.map(|index| &self.clocks[index]);
+        let mut starts = false;
+        if left_block || (left_disposition && sla.reopen == Reopen::NewCycle && !blocked(is)) {
+            match (sla.reopen, last.map(|clock| clock.end.map(|end| end.cause))) {
+                (Reopen::Continue, Some(Some(Cause::State))) => {
+                    return self.revive(rules, family, change);
+                }
+                (Reopen::Ignore, _) | (Reopen::Continue, Some(Some(Cause::Act) | None)) => {}
+                (Reopen::NewCycle | Reopen::Continue, _) => {
+                    let start = &sla.start;
+                    starts = start.created
+                        || (start.assigned && change.after.owner != 0)
+                        || (start.opportunity && change.after.had_opportunity);
+                    thread.awaits_owner |= start.assigned;
+                }
+            }
+        }
+        let status_changed = change.before.status != change.after.status;
+        let stage = |status| lifecycle.stage(status);
+        starts |= (sla.start.created && change.creates)
+            || (sla.start.assigned && change.assigns && thread.awaits_owner)
+            || (sla.start.opportunity && change.fact.kind == FactKind::Opportunity)
+            || (status_changed && sla.start.status.contains(is))
+            || (stage(is) != stage(was) && stage(is).is_some_and(|stage| sla.start.stages.contains(&stage)));
+        let acts = change.acts_on(sla);
+        if acts {
+            thread.act_at = Some(at);
+        }
+        if !starts || (sla.reopen == Reopen::Ignore && thread.last.is_some()) {
+            return;
+        }
+        // One fact that says both: stop wins. A state that already held by earlier facts: nothing starts.
+        let says_stop = acts || (change.fact.status != 0 && blocked(is));
+        let held_before = blocked(is) && thread.blocked_since != Some(at);
+        if says_stop || held_before {
+            if !thread.counted {
+                thread.counted = true;
+                thread.not_started.already_stopped += 1;
+            }
+            return;
+        }
+        thread.awaits_owner = false;
+        if in_force.is_none() {
+            thread.not_started.before_first_version += 1;
+            return;
+        }
+        if !exists {
+            return;
+        }
+        let acted = thread.act_at == Some(at);
+        self.start(family, version, sla_index, change);
+        let index = self.clocks.len() - 1;
+        let paused = sla.pause.as_ref().is_some_and(|pause| pause.status.contains(is));
+        // Start and stop at one instant, from different facts: met with 0 seconds (SEMANTICS 12.6).
+        let cause = match () {
+            () if stopped(is) => Some(Cause::State),
+            () if acted => Some(Cause::Act),
+            () if blocked(is) => Some(Cause::CancelStatus),
+            () => None,
+        };
+        if let Some(cause) = cause {
+            self.clocks[index].stop(rules, change.end(cause));
+            self.threads[usize::from(family)].running = None;
+        } else if paused {
+            self.clocks[index].pause(rules, at);
+        }
+    }
+
+    fn start(&mut self, family: u16, version: u16, sla: u16, change: &Change<'_>) {
+        let at = change.at();
+        let mut clock = Clock::new(family, version, sla, at);
+        clock.ordinal = self.clocks.iter().filter(|other| other.family == family && other.start == at).count() as u32;
+        clock.was_held = change.after.owner != 0;
+        clock.holds.push(Hold { from: at, owner: change.after.owner, team: change.after.team });
+        self.clocks.push(clock);
+        let thread = &mut self.threads[usize::from(family)];
+        thread.running = Some(self.clocks.len() - 1);
+        thread.last = thread.running;
+        thread.counted = false;
+        thread.act_at = None;
+    }
+
+    /// `reopen = "continue"`: the state that had stopped the clock is left, so it was not stopped after all.
+    fn revive(&mut self, rules: &Rules, family: u16, change: &Change<'_>) {
+        let thread = &mut self.threads[usize::from(family)];
+        let Some(index) = thread.last else { return };
+        thread.running = Some(index);
+        let clock = &mut self.clocks[index];
+        clock.revive(rules);
+        clock.pass(change.at(), false);
+        self.running(rules, family, index, change);
+    }
+
+    /// Who holds the lead is kept for the running clock, and for one that may yet be revived.
+    fn note_hold(&mut self, rules: &Rules, family: u16, change: &Change<'_>) {
+        let (before, after) = (&change.before, &change.after);
+        if before.owner == after.owner && before.team == after.team {
+            return;
+        }
+        let Some(index) = self.threads[usize::from(family)].last else { return };
+        let clock = &mut self.clocks[index];
+        if clock.end.is_some() && clock.rule(rules).reopen != Reopen::Continue {
+            return;
+        }
+        let hold = Hold { from: change.at(), owner: after.owner, team: after.team };
+        match clock.holds.last_mut() {
+            Some(last) if last.from == hold.from => *last = hold,
+            _ => clock.holds.push(hold),
+        }
+    }
+
+    /// Targets and deadlines that the facts of this instant decide.
+    fn allow(&mut self, rules: &Rules, lead: &Lead, index: usize, at: Timestamp) {
+        let clock = &self.clocks[index];
+        let sla = clock.rule(rules);
+        if clock.fresh {
+            let target = self.choose(rules, lead, clock.version, sla, |_| true).unwrap_or(sla.targets.len() - 1);
+            self.clocks[index].target = target as u16;
+        } else if clock.end.is_some() {
+            return;
+        } else {
+            let by = |target: &Target| matches!(target.promise, Promise::By(_));
+            let spoke = rules.of(clock.version, clock.sla).has_by && self.source_spoke(lead, sla);
+            let given = if spoke { self.choose(rules, lead, clock.version, sla, by) } else { None };
+            let restarts = clock.rebased && !clock.moved_by_source(rules);
+            let clock = &mut self.clocks[index];
+            match given {
+                Some(target) => {
+                    clock.target = target as u16;
+                    clock.breached = false;
+                }
+                None if restarts => {}
+                None => {
+                    clock.rebased = false;
+                    return;
+                }
+            }
+        }
+        let clock = &self.clocks[index];
+        let target = clock.promise(rules);
+        let due = match &target.promise {
+            Promise::Within(duration) => add(&target.schedule, clock.base, duration),
+            Promise::By(name) => self.instant_given(lead, name).unwrap_or(Timestamp::MAX),
+        };
+        let clock = &mut self.clocks[index];
+        clock.allow(rules, due, at);
+        clock.pass(at, false);
+    }
+
+    /// The first target of those asked for that the situation matches (and whose deadline the source has given).
+    fn choose(
+        &self,
+        rules: &Rules,
+        lead: &Lead,
+        version: u16,
+        sla: &Sla,
+        asked: impl Fn(&Target) -> bool,
+    ) -> Option<usize> {
+        let value_of = |key: &Key| match key {
+            Key::Owner => lead.said(self.now.owner),
+            Key::Team => lead.said(self.now.team),
+            Key::Status => lead.said(self.now.status),
+            Key::Stage => {
+                let lifecycle = &rules.version(version).lifecycle;
+                lead.said(self.now.status)
+                    .and_then(|name| lifecycle.stage(lifecycle.find(name)))
+                    .map(crate::policy::Stage::name)
+            }
+            Key::Attribute(name) => self.attribute(lead, name),
+        };
+        sla.targets.iter().position(|target| {
+            asked(target)
+                && holds(target, value_of)
+                && match &target.promise {
+                    Promise::Within(_) => true,
+                    Promise::By(name) => self.instant_given(lead, name).is_some(),
+                }
+        })
+    }
+
+    fn attribute<'l>(&self, lead: &'l Lead, name: &str) -> Option<&'l str> {
+        self.attributes.iter().find(|known| lead.str(known.0) == name).map(|known| lead.str(known.1))
+    }
+
+    fn instant_given(&self, lead: &Lead, name: &str) -> Option<Timestamp> {
+        Timestamp::parse(self.attribute(lead, name)?).ok()
+    }
+
+    /// Whether an attribute that some `by` target reads appeared or changed at this instant (SEMANTICS 12.35).
+    fn source_spoke(&self, lead: &Lead, sla: &Sla) -> bool {
+        self.changed.iter().any(|name| {
+            let name = lead.str(*name);
+            sla.targets.iter().any(|target| matches!(&target.promise, Promise::By(by) if by == name))
+        })
+    }
+
+    /// Puts the clocks in order and counts the cycles.
+    fn order(&mut self) {
+        if self.clocks.len() > 1 {
+            self.clocks.sort_by_key(|clock| (clock.family, clock.start, clock.ordinal));
+        }
+        let mut previous = (u16::MAX, 0);
+        for clock in &mut self.clocks {
+            let cycle = if clock.family == previous.0 { previous.1 + 1 } else { 1 };
+            clock.cycle = cycle;
+            previous = (clock.family, cycle);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The table of leads: id -> slot -> packed record. Grows in segments, so that no growth ever copies the whole table.
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::record;
+
+/// Where a lead's record stands.
+pub type Slot = u32;
+
+/// Tables of the index, each growing alone: at 10 M leads one growth moves 10 k entries.
+const SEGMENTS: usize = 1_024;
+/// Records of one chunk of slots.
+const CHUNK: usize = 1 << 12;
+
+/// The tag spares a look into the record for all but one in four billion of the wrong candidates, and for growth.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    tag: u32,
+    slot: Slot,
+}
+
+#[derive(Debug)]
+pub struct Leads {
+    index: Vec<HashTable<Entry>>,
+    chunks: Vec<Vec<Option<Box<[u8]>>>>,
+    /// Ids of leads that were added and have no record yet.
+    pending: Vec<(Slot, String)>,
+    free: Vec<Slot>,
+    count: usize,
+}
+
+impl Default for Leads {
+    fn default() -> Self {
+        Leads {
+            index: (0..SEGMENTS).map(|_| HashTable::new()).collect(),
+            chunks: Vec::new(),
+            pending: Vec::new(),
+            free: Vec::new(),
+            count: 0,
+        }
+    }
+}
+
+fn place(lead_id: &str) -> (usize, u32) {
+    let hash = xxh3_64(lead_id.as_bytes());
+    ((hash >> 32) as usize % SEGMENTS, hash as u32)
+}
+
+/// The table takes its seven control bits from the top of a 64-bit hash.
+fn spread(tag: u32) -> u64 {
+    u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+impl Leads {
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub fn find(&self, lead_id: &str) -> Option<Slot> {
+        let (segment, tag) = place(lead_id);
+        self.index[segment]
+            .find(spread(tag), |entry| entry.tag == tag && self.id(entry.slot) == lead_id)
+            .map(|entry| entry.slot)
+    }
+
+    /// A slot for a lead that has none; [`Leads::replace`] must give it a record before anything else is asked of it.
+    pub fn add(&mut self, lead_id: &str) -> Slot {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+                self.chunks.push(Vec::with_capacity(CHUNK));
+            }
+            let full = (self.chunks.len() - 1) * CHUNK;
+            let Some(chunk) = self.chunks.last_mut() else { return 0 };
+            chunk.push(None);
+            (full + chunk.len() - 1) as Slot
+        });
+        let (segment, tag) = place(lead_id);
+        self.index[segment].insert_unique(spread(tag), Entry { tag, slot }, |entry| spread(entry.tag));
+        self.pending.push((slot, lead_id.to_owned()));
+        self.count += 1;
+        slot
+    }
+
+    pub fn record(&self, slot: Slot) -> Option<&[u8]> {
+        self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_deref()
+    }
+
+    /// The record before.
+    pub fn replace(&mut self, slot: Slot, record: Option<Box<[u8]>>) -> Option<Box<[u8]>> {
+        if !self.pending.is_empty() {
+            self.pending.retain(|pending| pending.0 != slot);
+        }
+        let place = self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)?;
+        std::mem::replace(place, record)
+    }
+
+    /// Takes the lead out of the table.
+    pub fn remove(&mut self, slot: Slot) {
+        let (segment, tag) = place(self.id(slot));
+        if let Ok(entry) = self.index[segment].find_entry(spread(tag), |entry| entry.slot == slot) {
+            entry.remove();
+            self.count -= 1;
+            self.free.push(slot);
+        }
+        self.replace(slot, None);
+    }
+
+    pub fn id(&self, slot: Slot) -> &str {
+        match self.record(slot) {
+            Some(record) => record::lead_id(record),
+            None => self.pending.iter().find(|pending| pending.0 == slot).map_or("", |pending| &pending.1),
+        }
+    }
+
+    /// The first eight bytes of the id, as a number that orders as the ids do.
+    pub fn id_prefix(&self, slot: Slot) -> u64 {
+        let mut prefix = [0; 8];
+        let id = self.id(slot).as_bytes();
+        let length = id.len().min(8);
+        prefix[..length].copy_from_slice(&id[..length]);
+        u64::from_be_bytes(prefix)
+    }
+
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.chunks.iter().flatten().filter_map(|record| record.as_deref())
+    }
+}

@@ -1,0 +1,407 @@
+//! The packed lead: the bytes held in memory are the changelog value are the stored blob (DESIGN §1).
+//!
+//! ```text
+//! version u8 | next_due i64 LE | hash count | hashes 8 B each, contiguous | string count | (length, bytes)* | facts | ledger
+//! ```
+//!
+//! Counts and symbols are LEB128 varints, times are zigzag deltas, each string stands once and is named by its 1-based
+//! position (0: absent); the first string is the lead id. [`Lead`] is the decoded form: one reusable set of buffers.
+
+use smallvec::SmallVec;
+
+use super::ledger::Told;
+use super::wire::{Reader, write_varint, write_zigzag};
+use crate::event::{Event, FactKind};
+use crate::time::Timestamp;
+
+/// The layout this build writes. Older ones are still read; fixtures of each are kept in `tests/data/records`.
+pub const FORMAT_VERSION: u8 = 1;
+
+/// Bytes before the first varint: the version and `next_due`.
+const HEADER_BYTES: usize = 9;
+
+/// A string of the record's own table; 0 is "absent".
+pub type Sym = u32;
+
+/// Why bytes are no record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    #[error("the record's format version is {0}, this build reads up to {FORMAT_VERSION}")]
+    NewerFormat(u8),
+    #[error("the record is damaged at byte {0}")]
+    Damaged(usize),
+}
+
+/// One fact of a lead, with its strings as symbols.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FactRow {
+    pub time: Timestamp,
+    /// Append time of the event that told it.
+    pub learnt: Timestamp,
+    pub kind: FactKind,
+    pub status: Sym,
+    /// `Some(0)`: nobody holds the lead.
+    pub owner: Option<Sym>,
+    pub team: Option<Sym>,
+    pub activity: Sym,
+    pub automated: bool,
+    pub into: Sym,
+    pub reason: Sym,
+    pub opportunity: Sym,
+    pub currency: Sym,
+    pub value: Option<f64>,
+    /// Range in [`Lead::attributes`].
+    pub attributes: (u32, u32),
+}
+
+/// A decoded record. Reused from lead to lead, so that decoding allocates nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Lead {
+    text: Vec<u8>,
+    strings: Vec<(u32, u32)>,
+    /// Hashes of the deliveries seen (`source`, `id`).
+    pub hashes: Vec<u64>,
+    /// By event time; ties in order of arrival.
+    pub facts: Vec<FactRow>,
+    pub attributes: Vec<(Sym, Sym)>,
+    pub ledger: Vec<Told>,
+}
+
+mod flag {
+    pub const OWNER: u8 = 1 << 3;
+    pub const TEAM: u8 = 1 << 4;
+    pub const STATUS: u8 = 1 << 5;
+    pub const ATTRIBUTES: u8 = 1 << 6;
+    pub const MORE: u8 = 1 << 7;
+
+    pub const ACTIVITY: u8 = 1;
+    pub const AUTOMATED: u8 = 1 << 1;
+    pub const INTO: u8 = 1 << 2;
+    pub const REASON: u8 = 1 << 3;
+    pub const OPPORTUNITY: u8 = 1 << 4;
+    pub const CURRENCY: u8 = 1 << 5;
+    pub const VALUE: u8 = 1 << 6;
+}
+
+/// `next_due` without decoding the rest.
+pub fn next_due(record: &[u8]) -> Timestamp {
+    match record.get(1..HEADER_BYTES).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()) {
+        Some(bytes) => Timestamp(i64::from_le_bytes(bytes)),
+        None => Timestamp::MAX,
+    }
+}
+
+/// The lead id without decoding the rest; empty if the bytes are no record.
+pub fn lead_id(record: &[u8]) -> &str {
+    let read = || -> Option<&str> {
+        let mut reader = Reader::new(record.get(HEADER_BYTES..)?);
+        let hashes = usize::try_from(reader.varint()?).ok()?;
+        reader.skip(hashes.checked_mul(8)?)?;
+        reader.varint()?;
+        let length = usize::try_from(reader.varint()?).ok()?;
+        std::str::from_utf8(reader.take(length)?).ok()
+    };
+    read().unwrap_or("")
+}
+
+impl Lead {
+    /// Empties it for a lead that has no record yet.
+    pub fn reset(&mut self, lead_id: &str) {
+        self.clear();
+        self.intern(lead_id);
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.strings.clear();
+        self.hashes.clear();
+        self.facts.clear();
+        self.attributes.clear();
+        self.ledger.clear();
+    }
+
+    pub fn lead_id(&self) -> &str {
+        self.str(1)
+    }
+
+    /// The text of a symbol; `""` for 0.
+    pub fn str(&self, sym: Sym) -> &str {
+        let Some(&(from, length)) = (sym as usize).checked_sub(1).and_then(|index| self.strings.get(index)) else {
+            return "";
+        };
+        self.text
+            .get(from as usize..(from + length) as usize)
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .unwrap_or("")
+    }
+
+    /// The text of a symbol, `None` for 0.
+    pub fn said(&self, sym: Sym) -> Option<&str> {
+        (sym != 0).then(|| self.str(sym))
+    }
+
+    /// The symbol of a text, added to the table if it is new.
+    pub fn intern(&mut self, text: &str) -> Sym {
+        let found = self.find(text);
+        if found != 0 {
+            return found;
+        }
+        self.strings.push((self.text.len() as u32, text.len() as u32));
+        self.text.extend_from_slice(text.as_bytes());
+        self.strings.len() as Sym
+    }
+
+    /// The symbol of a text, 0 if the table lacks it.
+    pub fn find(&self, text: &str) -> Sym {
+        self.strings
+            .iter()
+            .position(|&(from, length)| {
+                length as usize == text.len()
+                    && self.text.get(from as usize..(from + length) as usize) == Some(text.as_bytes())
+            })
+            .map_or(0, |index| index as Sym + 1)
+    }
+
+    /// Puts the event's fact where its event time belongs: behind all facts of the same or an earlier time.
+    pub fn insert(&mut self, event: &Event<'_>, delivery: u64, learnt: Timestamp) {
+        let fact = &event.fact;
+        let from = self.attributes.len() as u32;
+        for (name, value) in &fact.attributes {
+            let pair = (self.intern(name), self.intern(value));
+            self.attributes.push(pair);
+        }
+        let holder = |lead: &mut Self, text: &str| if text.is_empty() { 0 } else { lead.intern(text) };
+        let sym = |lead: &mut Self, text: Option<&str>| text.map_or(0, |text| lead.intern(text));
+        let opportunity = fact.opportunity.as_ref();
+        let row = FactRow {
+            time: event.time,
+            learnt,
+            kind: fact.kind,
+            status: sym(self, fact.status.as_deref()),
+            owner: fact.owner.as_deref().map(|text| holder(self, text)),
+            team: fact.team.as_deref().map(|text| holder(self, text)),
+            activity: sym(self, fact.activity.as_deref()),
+            automated: fact.automated,
+            into: sym(self, fact.into.as_deref()),
+            reason: sym(self, fact.reason.as_deref()),
+            opportunity: sym(self, opportunity.and_then(|o| o.id.as_deref())),
+            currency: sym(self, opportunity.and_then(|o| o.currency.as_deref())),
+            value: opportunity.and_then(|o| o.value),
+            attributes: (from, self.attributes.len() as u32),
+        };
+        let at = self.facts.partition_point(|known| known.time <= row.time);
+        self.facts.insert(at, row);
+        self.hashes.push(delivery);
+    }
+
+    /// The attributes one fact names.
+    pub fn attributes_of(&self, fact: &FactRow) -> &[(Sym, Sym)] {
+        self.attributes.get(fact.attributes.0 as usize..fact.attributes.1 as usize).unwrap_or(&[])
+    }
+
+    /// When the newest fact arrived.
+    pub fn last_learnt(&self) -> Timestamp {
+        self.facts.iter().map(|fact| fact.learnt).max().unwrap_or(Timestamp::MIN)
+    }
+
+    /// Writes the record to `out` (which is emptied first).
+    pub fn encode(&self, next_due: Timestamp, out: &mut Vec<u8>) {
+        out.clear();
+        out.push(FORMAT_VERSION);
+        out.extend_from_slice(&next_due.0.to_le_bytes());
+        write_varint(out, self.hashes.len() as u64);
+        for hash in &self.hashes {
+            out.extend_from_slice(&hash.to_le_bytes());
+        }
+        write_varint(out, self.strings.len() as u64);
+        for &(from, length) in &self.strings {
+            write_varint(out, u64::from(length));
+            out.extend_from_slice(&self.text[from as usize..(from + length) as usize]);
+        }
+        write_varint(out, self.facts.len() as u64);
+        let mut previous = 0i64;
+        for fact in &self.facts {
+            self.encode_fact(fact, &mut previous, out);
+        }
+        let origin = self.origin();
+        write_varint(out, self.ledger.len() as u64);
+        for told in &self.ledger {
+            told.encode(origin, out);
+        }
+    }
+
+    /// What the ledger's instants are counted from.
+    fn origin(&self) -> Timestamp {
+        self.facts.first().map_or(Timestamp(0), |fact| fact.time)
+    }
+
+    fn encode_fact(&self, fact: &FactRow, previous: &mut i64, out: &mut Vec<u8>) {
+        let attributes = self.attributes_of(fact);
+        let mut more = 0;
+        for (set, bit) in [
+            (fact.activity != 0, flag::ACTIVITY),
+            (fact.automated, flag::AUTOMATED),
+            (fact.into != 0, flag::INTO),
+            (fact.reason != 0, flag::REASON),
+            (fact.opportunity != 0, flag::OPPORTUNITY),
+            (fact.currency != 0, flag::CURRENCY),
+            (fact.value.is_some(), flag::VALUE),
+        ] {
+            more |= if set { bit } else { 0 };
+        }
+        let mut head = fact.kind as u8;
+        for (set, bit) in [
+            (fact.owner.is_some(), flag::OWNER),
+            (fact.team.is_some(), flag::TEAM),
+            (fact.status != 0, flag::STATUS),
+            (!attributes.is_empty(), flag::ATTRIBUTES),
+            (more != 0, flag::MORE),
+        ] {
+            head |= if set { bit } else { 0 };
+        }
+        out.push(head);
+        if more != 0 {
+            out.push(more);
+        }
+        write_zigzag(out, fact.time.0.wrapping_sub(*previous));
+        *previous = fact.time.0;
+        write_zigzag(out, fact.learnt.0.wrapping_sub(fact.time.0));
+        for sym in [fact.owner, fact.team].into_iter().flatten() {
+            write_varint(out, u64::from(sym));
+        }
+        for sym in [fact.status, fact.activity, fact.into, fact.reason, fact.opportunity, fact.currency] {
+            if sym != 0 {
+                write_varint(out, u64::from(sym));
+            }
+        }
+        if let Some(value) = fact.value {
+            out.extend_from_slice(&value.to_le_bytes());
+        }
+        if !attributes.is_empty() {
+            write_varint(out, attributes.len() as u64);
+            for (name, value) in attributes {
+                write_varint(out, u64::from(*name));
+                write_varint(out, u64::from(*value));
+            }
+        }
+    }
+
+    /// Reads a record into these buffers.
+    ///
+    /// # Errors
+    /// [`RecordError`] where the bytes are not a whole record of a known version; the buffers are then of no use.
+    pub fn decode(&mut self, record: &[u8]) -> Result<(), RecordError> {
+        self.clear();
+        match record.first() {
+            Some(&FORMAT_VERSION) if record.len() >= HEADER_BYTES => {}
+            Some(&version) if version > FORMAT_VERSION => return Err(RecordError::NewerFormat(version)),
+            _ => return Err(RecordError::Damaged(0)),
+        }
+        let mut reader = Reader::new(&record[HEADER_BYTES..]);
+        self.decode_body(&mut reader).ok_or(RecordError::Damaged(HEADER_BYTES + reader.position()))?;
+        if reader.is_empty() { Ok(()) } else { Err(RecordError::Damaged(HEADER_BYTES + reader.position())) }
+    }
+
+    fn decode_body(&mut self, reader: &mut Reader<'_>) -> Option<()> {
+        let hashes = reader.count(8)?;
+        for chunk in reader.take(hashes * 8)?.chunks_exact(8) {
+            self.hashes.push(u64::from_le_bytes(chunk.try_into().ok()?));
+        }
+        let strings = reader.count(1)?;
+        for _ in 0..strings {
+            let length = reader.count(1)?;
+            self.strings.push((self.text.len() as u32, length as u32));
+            self.text.extend_from_slice(reader.take(length)?);
+        }
+        std::str::from_utf8(&self.text).ok()?;
+        if self.strings.is_empty() {
+            return None;
+        }
+        let facts = reader.count(3)?;
+        let mut previous = 0i64;
+        for _ in 0..facts {
+            let fact = self.decode_fact(&mut previous, reader)?;
+            self.facts.push(fact);
+        }
+        let origin = self.origin();
+        let clocks = reader.count(3)?;
+        for _ in 0..clocks {
+            self.ledger.push(Told::decode(origin, reader)?);
+        }
+        Some(())
+    }
+
+    fn decode_fact(&mut self, previous: &mut i64, reader: &mut Reader<'_>) -> Option<FactRow> {
+        let head = reader.byte()?;
+        let more = if head & flag::MORE != 0 { reader.byte()? } else { 0 };
+        let time = previous.wrapping_add(reader.zigzag()?);
+        *previous = time;
+        let learnt = time.wrapping_add(reader.zigzag()?);
+        let table = self.strings.len() as u64;
+        let mut sym = |present: bool| -> Option<Sym> {
+            if !present {
+                return Some(0);
+            }
+            reader.varint().filter(|sym| *sym <= table).map(|sym| sym as Sym)
+        };
+        let has = |bit: u8| head & bit != 0;
+        let also = |bit: u8| more & bit != 0;
+        let owner = sym(has(flag::OWNER))?;
+        let team = sym(has(flag::TEAM))?;
+        let mut fact = FactRow {
+            time: Timestamp(time),
+            learnt: Timestamp(learnt),
+            kind: kind_of(head & 0b111),
+            status: sym(has(flag::STATUS))?,
+            owner: has(flag::OWNER).then_some(owner),
+            team: has(flag::TEAM).then_some(team),
+            activity: sym(also(flag::ACTIVITY))?,
+            automated: also(flag::AUTOMATED),
+            into: sym(also(flag::INTO))?,
+            reason: sym(also(flag::REASON))?,
+            opportunity: sym(also(flag::OPPORTUNITY))?,
+            currency: sym(also(flag::CURRENCY))?,
+            value: None,
+            attributes: (0, 0),
+        };
+        if also(flag::VALUE) {
+            fact.value = Some(f64::from_le_bytes(reader.take(8)?.try_into().ok()?));
+        }
+        if has(flag::ATTRIBUTES) {
+            let from = self.attributes.len() as u32;
+            for _ in 0..reader.count(2)? {
+                let pair = (reader.varint()?, reader.varint()?);
+                if pair.0 > table || pair.1 > table {
+                    return None;
+                }
+                self.attributes.push((pair.0 as Sym, pair.1 as Sym));
+            }
+            fact.attributes = (from, self.attributes.len() as u32);
+        }
+        Some(fact)
+    }
+
+    /// Two leads hold the same facts and the same ledger, wherever their strings stand.
+    pub fn owners_named(&self) -> SmallVec<[Sym; 4]> {
+        let mut owners = SmallVec::new();
+        for owner in self.facts.iter().filter_map(|fact| fact.owner) {
+            if owner != 0 && !owners.contains(&owner) {
+                owners.push(owner);
+            }
+        }
+        owners
+    }
+}
+
+fn kind_of(bits: u8) -> FactKind {
+    match bits {
+        0 => FactKind::Created,
+        1 => FactKind::Assigned,
+        2 => FactKind::StatusChanged,
+        3 => FactKind::Activity,
+        4 => FactKind::Updated,
+        5 => FactKind::Deleted,
+        6 => FactKind::Merged,
+        _ => FactKind::Opportunity,
+    }
+}

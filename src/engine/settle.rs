@@ -1,0 +1,510 @@
+//! The one pure function (DESIGN §2): record x stimulus x instant -> new record, what must be said, when to look again.
+//!
+//! 1. insert the fact where its event time puts it (a duplicate: stop, nothing changes);
+//! 2. fold the facts into clocks;
+//! 3. what should have been said minus what the ledger says was said = notices and retractions;
+//! 4. `next_due` = the earliest instant at which step 3 would say something new.
+//!
+//! Two sorts of instant: a fact applied at T tells what fell due *before* T; the passing of T tells what is due *at* T too.
+
+use super::clock::{Cause, Clock};
+use super::fold::Fold;
+use super::ledger::{Deadline, Mark, Outcome, OutcomeTold, PauseTold, Told};
+use super::notice::{NoticeId, NoticeKind, Outbox, Statement};
+use super::record::{Lead, RecordError, Sym};
+use super::rules::Rules;
+use super::speech::{Said, Speaker, Speech};
+use crate::event::Event;
+use crate::time::Timestamp;
+
+/// What happens to a lead.
+#[derive(Clone, Copy, Debug)]
+pub enum Stimulus<'a, 'e> {
+    /// An event, the hash of its delivery, and when it was learnt (its append time).
+    Fact { event: &'a Event<'e>, delivery: u64 },
+    /// The instant passes.
+    Passing,
+}
+
+/// Where a step stands in the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    pub at: Timestamp,
+    /// Input source -> last position applied.
+    pub offsets: &'a [(std::borrow::Cow<'a, str>, u64)],
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    Duplicate,
+    /// The new record stands in the settler's buffer.
+    Changed {
+        next_due: Timestamp,
+    },
+}
+
+/// A clock as the open-clocks gauge counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OpenState {
+    Running,
+    Paused,
+    Breached,
+}
+
+impl OpenState {
+    pub const ALL: [OpenState; 3] = [OpenState::Running, OpenState::Paused, OpenState::Breached];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            OpenState::Running => "running",
+            OpenState::Paused => "paused",
+            OpenState::Breached => "breached",
+        }
+    }
+
+    /// As the ledger has it; `None` for a clock that is not open.
+    pub fn of(told: &Told) -> Option<Self> {
+        if !told.started.stands || told.outcome.is_some() {
+            return None;
+        }
+        Some(match told.deadline {
+            _ if told.breached.stands => OpenState::Breached,
+            Deadline::Remaining(_) => OpenState::Paused,
+            Deadline::At(_) => OpenState::Running,
+        })
+    }
+}
+
+/// The working space of [`Settler::settle`], reused from lead to lead.
+#[derive(Debug, Default)]
+pub struct Settler {
+    pub lead: Lead,
+    pub fold: Fold,
+    /// The record that the last step made.
+    pub encoded: Vec<u8>,
+    /// Open clocks before and after the last step: family, state, by how many.
+    pub deltas: Vec<(u16, OpenState, i64)>,
+    /// Rungs that the last step passed over.
+    pub passed_over: u32,
+    speech: Speech,
+}
+
+impl Settler {
+    /// Settles one lead. `record` is its present state, `None` for a lead not seen yet.
+    ///
+    /// # Errors
+    /// Where `record` is damaged.
+    pub fn settle(
+        &mut self,
+        rules: &Rules,
+        lead_id: &str,
+        record: Option<&[u8]>,
+        stimulus: Stimulus<'_, '_>,
+        step: Step<'_>,
+        outbox: &mut Outbox,
+    ) -> Result<Settled, RecordError> {
+        match record {
+            Some(bytes) => self.lead.decode(bytes)?,
+            None => self.lead.reset(lead_id),
+        }
+        let at = step.at;
+        let (inclusive, moved_at) = match stimulus {
+            Stimulus::Fact { event, delivery } => {
+                if self.lead.hashes.contains(&delivery) {
+                    return Ok(Settled::Duplicate);
+                }
+                self.lead.insert(event, delivery, at);
+                (false, event.time.min(at))
+            }
+            Stimulus::Passing => (true, at),
+        };
+        self.deltas.clear();
+        self.passed_over = 0;
+        self.count_open(rules, -1);
+        self.fold.run(rules, &self.lead, at, inclusive);
+        let mut ledger = std::mem::take(&mut self.lead.ledger);
+        let mut diff =
+            Diff { rules, at, inclusive, moved_at, speech: &mut self.speech, passed_over: 0, next: Timestamp::MAX };
+        diff.speech.clear();
+        diff.vanished(&self.lead, &self.fold, &mut ledger);
+        for (index, clock) in self.fold.clocks.iter().enumerate() {
+            let sla = self.lead.intern(rules.family_name(clock.family));
+            let known = ledger.iter().position(|told| told.is(sla, clock.start, clock.ordinal));
+            let known = known.unwrap_or_else(|| {
+                ledger.push(Told::new(sla, clock.start, clock.ordinal, clock.deadline));
+                ledger.len() - 1
+            });
+            diff.clock(&self.lead, index, clock, &mut ledger[known]);
+        }
+        let mut next_due = diff.next;
+        self.passed_over = diff.passed_over;
+        if let Some(fact) = self.fold.next_fact {
+            next_due = next_due.min(fact);
+        }
+        self.lead.ledger = ledger;
+        let speaker = Speaker { rules, lead: &self.lead, fold: &self.fold, step };
+        self.speech.tell(speaker, outbox);
+        self.count_open(rules, 1);
+        self.lead.encode(next_due, &mut self.encoded);
+        Ok(Settled::Changed { next_due })
+    }
+
+    fn count_open(&mut self, rules: &Rules, by: i64) {
+        for told in &self.lead.ledger {
+            let Some(state) = OpenState::of(told) else { continue };
+            let family = super::speech::family_of(rules, self.lead.str(told.sla));
+            match self.deltas.iter_mut().find(|delta| (delta.0, delta.1) == (family, state)) {
+                Some(delta) => delta.2 += by,
+                None => self.deltas.push((family, state, by)),
+            }
+        }
+    }
+}
+
+/// Step 3 and 4 for one lead.
+struct Diff<'a> {
+    rules: &'a Rules,
+    at: Timestamp,
+    /// The instant `at` itself has passed: a timer fired, no fact came.
+    inclusive: bool,
+    /// What a moved deadline speaks of: the event time of the fact that moved it.
+    moved_at: Timestamp,
+    speech: &'a mut Speech,
+    passed_over: u32,
+    next: Timestamp,
+}
+
+impl Diff<'_> {
+    fn passed(&self, instant: Timestamp) -> bool {
+        instant < self.at || (self.inclusive && instant == self.at)
+    }
+
+    /// Look again at `instant`, which has not passed.
+    fn look_at(&mut self, instant: Timestamp) {
+        if instant != Timestamp::MAX {
+            self.next = self.next.min(instant);
+        }
+    }
+
+    /// Clocks that were told and are no more: every claim is taken back, the last told first (SEMANTICS 12.40).
+    fn vanished(&mut self, lead: &Lead, fold: &Fold, ledger: &mut [Told]) {
+        for told in ledger.iter_mut().filter(|told| told.started.stands) {
+            let name = lead.str(told.sla);
+            let stands = fold.clocks.iter().any(|clock| {
+                clock.start == told.start
+                    && clock.ordinal == told.ordinal
+                    && self.rules.family_name(clock.family) == name
+            });
+            if stands {
+                continue;
+            }
+            let reason = "clock_withdrawn";
+            let mut take = Taking { lead, speech: self.speech, clock: None, told, reason };
+            take.outcome();
+            take.steps(|_| true);
+            take.breach();
+            take.started();
+            told.rungs.iter_mut().for_each(|mark| mark.at = Timestamp::MIN);
+        }
+    }
+
+    fn clock(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) {
+        let was_told = told.started.stands;
+        let derived_now = !was_told || told.deadline != clock.deadline;
+        if derived_now {
+            told.late = clock.due().is_some_and(|due| due <= self.at);
+        }
+        let outcome = clock.outcome().zip(clock.end).map(|(outcome, end)| OutcomeTold {
+            outcome,
+            at: end.at,
+            owner: end.owner,
+            team: end.team,
+            target: self.rules.of(clock.version, clock.sla).targets[usize::from(clock.target)],
+        });
+        let breached = clock.breached && clock.due().or(self.fixed_due(clock)).is_some_and(|due| self.passed(due));
+        self.take_back(lead, index, clock, told, outcome, breached);
+
+        let id = |kind, step, count| statement(lead, told_key(told), kind, step, count).id();
+        if !was_told {
+            let count = told.started.count;
+            let id = id(NoticeKind::Started, 0, count);
+            told.started.make();
+            self.speech.say(Some(index), clock.start, id, NoticeKind::Started, Said::Plain);
+        }
+        let told_pause = self.pauses(lead, index, clock, told);
+        let ended_in_pause = clock.end.is_some() && matches!(told.deadline, Deadline::Remaining(_));
+        if was_told && told.deadline != clock.deadline && !told_pause && !ended_in_pause {
+            let previous = match told.deadline {
+                Deadline::At(due) => Some(due),
+                Deadline::Remaining(_) => None,
+            };
+            let id = statement(lead, told_key(told), NoticeKind::DeadlineMoved, 0, told.moves).id();
+            told.moves += 1;
+            self.speech.say(Some(index), self.moved_at, id, NoticeKind::DeadlineMoved, Said::Moved { previous });
+        }
+        told.deadline = clock.deadline;
+        self.rungs(lead, index, clock, told, derived_now);
+        if let (true, false, Deadline::At(due)) = (breached, told.breached.stands, clock.deadline) {
+            let id = statement(lead, told_key(told), NoticeKind::Breached, 0, told.breached.count).id();
+            told.breached.make();
+            self.speech.say(Some(index), due, id, NoticeKind::Breached, Said::Breached { late: told.late });
+        }
+        if breached {
+            self.ladder(lead, index, clock, told);
+        } else if let (None, Deadline::At(due)) = (clock.end, clock.deadline)
+            && (!clock.paused || clock.breached)
+        {
+            self.look_at(due);
+        }
+        if let Some(now) = outcome
+            && told.outcome != Some(now)
+        {
+            let kind = NoticeKind::of_outcome(now.outcome);
+            let count = &mut told.outcomes[now.outcome as usize];
+            let made_before = *count;
+            *count += 1;
+            let id = statement(lead, told_key(told), kind, 0, made_before).id();
+            told.outcome = Some(now);
+            self.speech.say(Some(index), now.at, id, kind, Said::Plain);
+        }
+    }
+
+    /// The deadline of a clock that is paused after it was breached.
+    fn fixed_due(&self, clock: &Clock) -> Option<Timestamp> {
+        match clock.deadline {
+            Deadline::At(due) if clock.breached => Some(due),
+            _ => None,
+        }
+    }
+
+    /// Claims that the facts no longer bear out, the last told first.
+    fn take_back(
+        &mut self,
+        lead: &Lead,
+        index: usize,
+        clock: &Clock,
+        told: &mut Told,
+        outcome: Option<OutcomeTold>,
+        breached: bool,
+    ) {
+        let ended = clock.ended_at();
+        let reason = match outcome.map(|told| told.outcome) {
+            _ if clock.revived && outcome.is_none() => "reopened",
+            Some(Outcome::Met) => "met_in_time",
+            Some(Outcome::Cancelled) => "cancelled",
+            Some(Outcome::MetLate) => "stopped_earlier",
+            None if clock.paused => "paused",
+            None => "deadline_moved",
+        };
+        if told.outcome.is_some() && told.outcome != outcome {
+            let reason = if clock.revived && outcome.is_none() { "reopened" } else { "corrected" };
+            Taking { lead, speech: self.speech, clock: Some(index), told, reason }.outcome();
+        }
+        let steps = &self.rules.of(clock.version, clock.sla).steps;
+        let (at, inclusive) = (self.at, self.inclusive);
+        let holds = |key: u32| {
+            let instant = steps.iter().position(|step| *step == key).and_then(|step| clock.steps.get(step));
+            breached && instant.is_some_and(|step| *step < ended && (*step < at || (inclusive && *step == at)))
+        };
+        let mut take = Taking { lead, speech: self.speech, clock: Some(index), told, reason };
+        take.steps(|key| !holds(key));
+        if !breached {
+            take.breach();
+        }
+    }
+
+    /// Pauses in force when learnt, and their ends. Whether one was told, which carries the deadline.
+    fn pauses(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) -> bool {
+        let mut any = false;
+        for pause in &clock.pauses {
+            let known = told.pauses.iter().position(|known| known.from == pause.from);
+            let key = pause.from.0 as u64;
+            match (known, pause.to) {
+                (None, None) if clock.end.is_none() => {
+                    let id = statement(lead, told_key(told), NoticeKind::Paused, key, 0).id();
+                    told.pauses.push(PauseTold { from: pause.from, resumed: false });
+                    self.speech.say(Some(index), pause.from, id, NoticeKind::Paused, Said::Plain);
+                    any = true;
+                }
+                (Some(known), Some(to)) if !told.pauses[known].resumed => {
+                    let id = statement(lead, told_key(told), NoticeKind::Resumed, key, 0).id();
+                    told.pauses[known].resumed = true;
+                    self.speech.say(Some(index), to, id, NoticeKind::Resumed, Said::Plain);
+                    any = true;
+                }
+                _ => {}
+            }
+        }
+        any
+    }
+
+    /// Reminders: told when their instant passes on a running clock; passed over where that was before they were derived.
+    fn rungs(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told, derived_now: bool) {
+        let keys = &self.rules.of(clock.version, clock.sla).rungs;
+        let due = clock.due();
+        for (rung, (&instant, &key)) in clock.rungs.iter().zip(keys).enumerate() {
+            let known = told.rungs.iter().position(|mark| mark.key == key);
+            if known.is_some_and(|known| told.rungs[known].at == instant) || instant == Timestamp::MAX {
+                continue;
+            }
+            if derived_now && instant <= self.at {
+                self.passed_over += 1;
+                if instant == self.at {
+                    let mark = mark_of(&mut told.rungs, key);
+                    mark.at = instant;
+                    mark.claim.stands = false;
+                }
+                continue;
+            }
+            let alive = clock.end.is_none() && !clock.paused && due.is_some_and(|due| instant <= due);
+            if !alive || instant < self.at {
+                continue;
+            }
+            if self.inclusive && instant == self.at {
+                let count = mark_of(&mut told.rungs, key).claim.count;
+                let id = statement(lead, told_key(told), NoticeKind::Reminder, u64::from(key), count).id();
+                let mark = mark_of(&mut told.rungs, key);
+                mark.at = instant;
+                mark.claim.make();
+                self.speech.say(Some(index), instant, id, NoticeKind::Reminder, Said::Reminder { rung });
+            } else {
+                self.look_at(instant);
+            }
+        }
+    }
+
+    /// The ladder of a breached clock. Where several steps fall due in one step of the engine, only the last is current;
+    /// those before it are passed over (SEMANTICS 12.13).
+    fn ladder(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) {
+        if clock.end.is_some() {
+            return;
+        }
+        let keys = &self.rules.of(clock.version, clock.sla).steps;
+        let mut current: Option<(usize, Timestamp, u32)> = None;
+        for (step, (&instant, &key)) in clock.steps.iter().zip(keys).enumerate() {
+            let mark = told.steps.iter().find(|mark| mark.key == key);
+            if instant == Timestamp::MAX || mark.is_some_and(|mark| mark.claim.stands || mark.at == instant) {
+                continue;
+            }
+            if !self.passed(instant) {
+                self.look_at(instant);
+                continue;
+            }
+            if let Some((_, earlier, key)) = current.replace((step, instant, key)) {
+                mark_of(&mut told.steps, key).at = earlier;
+            }
+        }
+        let Some((step, instant, key)) = current else { return };
+        let count = mark_of(&mut told.steps, key).claim.count;
+        let id = statement(lead, told_key(told), NoticeKind::Escalated, u64::from(key), count).id();
+        let mark = mark_of(&mut told.steps, key);
+        mark.at = instant;
+        mark.claim.make();
+        let late = told.late;
+        self.speech.say(Some(index), instant, id, NoticeKind::Escalated, Said::Escalated { step, late });
+    }
+}
+
+/// Takes back claims of one clock.
+struct Taking<'a> {
+    lead: &'a Lead,
+    speech: &'a mut Speech,
+    clock: Option<usize>,
+    told: &'a mut Told,
+    reason: &'static str,
+}
+
+impl Taking<'_> {
+    fn say(&mut self, time: Timestamp, of: NoticeKind, id: NoticeId) {
+        let key = told_key(self.told);
+        let said = Said::Retracted { retracts: id, of, reason: self.reason, key };
+        self.speech.take_back(self.clock, time, id.retraction(), said);
+    }
+
+    fn outcome(&mut self) {
+        let Some(was) = self.told.outcome.take() else { return };
+        let kind = NoticeKind::of_outcome(was.outcome);
+        let count = self.told.outcomes[was.outcome as usize].saturating_sub(1);
+        let id = statement(self.lead, told_key(self.told), kind, 0, count).id();
+        self.say(was.at, kind, id);
+    }
+
+    fn steps(&mut self, goes: impl Fn(u32) -> bool) {
+        for index in (0..self.told.steps.len()).rev() {
+            let mark = self.told.steps[index];
+            if !goes(mark.key) {
+                continue;
+            }
+            // Whatever was told or passed over is open again, should it become true again.
+            self.told.steps[index].at = Timestamp::MIN;
+            if mark.claim.stands {
+                let count = self.told.steps[index].claim.take_back();
+                let key = u64::from(mark.key);
+                let id = statement(self.lead, told_key(self.told), NoticeKind::Escalated, key, count).id();
+                self.say(mark.at, NoticeKind::Escalated, id);
+            }
+        }
+    }
+
+    fn breach(&mut self) {
+        if self.told.breached.stands {
+            let count = self.told.breached.take_back();
+            let id = statement(self.lead, told_key(self.told), NoticeKind::Breached, 0, count).id();
+            let time = match self.told.deadline {
+                Deadline::At(due) => due,
+                Deadline::Remaining(_) => self.told.start,
+            };
+            self.say(time, NoticeKind::Breached, id);
+        }
+    }
+
+    fn started(&mut self) {
+        let count = self.told.started.take_back();
+        let id = statement(self.lead, told_key(self.told), NoticeKind::Started, 0, count).id();
+        self.say(self.told.start, NoticeKind::Started, id);
+    }
+}
+
+/// Which clock a ledger entry is of.
+#[derive(Clone, Copy, Debug)]
+pub struct ToldKey {
+    pub sla: Sym,
+    pub start: Timestamp,
+    pub ordinal: u32,
+    pub deadline: Deadline,
+}
+
+fn told_key(told: &Told) -> ToldKey {
+    ToldKey { sla: told.sla, start: told.start, ordinal: told.ordinal, deadline: told.deadline }
+}
+
+fn statement(lead: &Lead, key: ToldKey, kind: NoticeKind, step: u64, count: u32) -> Statement<'_> {
+    Statement {
+        lead_id: lead.lead_id(),
+        sla: lead.str(key.sla),
+        start: key.start,
+        ordinal: key.ordinal,
+        kind,
+        step,
+        count,
+    }
+}
+
+fn mark_of<const N: usize>(marks: &mut smallvec::SmallVec<[Mark; N]>, key: u32) -> &mut Mark {
+    let index = marks.iter().position(|mark| mark.key == key).unwrap_or_else(|| {
+        marks.push(Mark { key, at: Timestamp::MIN, claim: Default::default() });
+        marks.len() - 1
+    });
+    &mut marks[index]
+}
+
+/// Why a clock was cancelled, as notices say it.
+pub fn cancel_reason(cause: Cause) -> Option<&'static str> {
+    match cause {
+        Cause::CancelStatus => Some("status"),
+        Cause::Deleted => Some("deleted"),
+        Cause::Merged => Some("merged"),
+        Cause::State | Cause::Act => None,
+    }
+}

@@ -1,0 +1,433 @@
+//! The leads of one input partition, their timers, watermark and positions. No IO, no clock, no async.
+//!
+//! A shell calls [`Shard::apply`] and [`Shard::advance`], makes what [`Shard::turn`] and [`Shard::changed`] say durable in one
+//! transaction, and answers with [`Shard::commit`] or [`Shard::undo`]. What a turn says depends on the log alone, never on
+//! how the log is cut into turns: each fact is settled at its append time, each timer at its due instant.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::leads::{Leads, Slot};
+use super::notice::Outbox;
+use super::record::{self, Lead, RecordError};
+use super::rules::Rules;
+use super::settle::{OpenState, Settled, Settler, Step, Stimulus};
+use crate::event::{Event, Reason, Rejection};
+use crate::policy::Policy;
+use crate::time::{DAY_MS, Timestamp};
+use crate::timer_wheel::TimerWheel;
+
+/// A deadline given by the source may lie this far ahead of the event that gives it (SEMANTICS 12.35).
+const FARTHEST_DEADLINE_MS: i64 = 3_653 * DAY_MS;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How far an event's time may lie after its append time, milliseconds.
+    pub future_tolerance_ms: i64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { future_tolerance_ms: 5 * crate::time::MINUTE_MS }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    Accepted,
+    Duplicate,
+}
+
+/// Whether timers due before the watermark are left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Done,
+    More,
+}
+
+/// Open clocks of one SLA in one state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenCount {
+    pub sla: String,
+    pub state: &'static str,
+    pub count: i64,
+}
+
+/// All that happened since the last commit or undo.
+#[derive(Debug, Default)]
+pub struct Turn {
+    pub outbox: Outbox,
+    /// Rungs that were passed over, never told.
+    pub passed_over: u64,
+    /// Timers that fired.
+    pub fired: u64,
+    undo: Vec<(Slot, Option<Box<[u8]>>)>,
+    deltas: Vec<(u16, OpenState, i64)>,
+    positions: Vec<(usize, u64)>,
+    watermark: Timestamp,
+}
+
+pub struct Shard {
+    rules: Rules,
+    options: Options,
+    leads: Leads,
+    wheel: TimerWheel<Slot>,
+    /// Timers of one due instant that wait for their turn, by lead id.
+    firing: VecDeque<(Timestamp, Slot)>,
+    watermark: Timestamp,
+    positions: Vec<(Cow<'static, str>, u64)>,
+    settler: Settler,
+    turn: Turn,
+    /// By family and state; one more family for SLAs that the policy no longer has.
+    open: Vec<[i64; OpenState::ALL.len()]>,
+}
+
+/// Timers that stand in the wheel without need before it is swept: more than this, and more than the live ones.
+const SWEEP_FLOOR: usize = 4_096;
+
+impl Shard {
+    /// An empty shard whose inputs have these names, in the order of the positions' indexes.
+    pub fn new(policy: Arc<Policy>, options: Options, sources: &[&str]) -> Self {
+        let open = vec![[0; OpenState::ALL.len()]; policy.families.len() + 1];
+        Shard {
+            rules: Rules::new(policy),
+            options,
+            leads: Leads::default(),
+            wheel: TimerWheel::new(),
+            firing: VecDeque::new(),
+            watermark: Timestamp::MIN,
+            positions: sources.iter().map(|name| (Cow::Owned((*name).to_owned()), 0)).collect(),
+            settler: Settler::default(),
+            turn: Turn { watermark: Timestamp::MIN, ..Turn::default() },
+            open,
+        }
+    }
+
+    pub fn policy(&self) -> &Arc<Policy> {
+        &self.rules.policy
+    }
+
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Up to where the inputs have been read; timers due before it fire.
+    pub fn watermark(&self) -> Timestamp {
+        self.watermark
+    }
+
+    /// Last position applied, by input.
+    pub fn positions(&self) -> &[(Cow<'static, str>, u64)] {
+        &self.positions
+    }
+
+    pub fn lead_count(&self) -> usize {
+        self.leads.len()
+    }
+
+    pub fn timer_count(&self) -> usize {
+        self.wheel.len() + self.firing.len()
+    }
+
+    pub fn lead(&self, lead_id: &str) -> Option<&[u8]> {
+        self.leads.find(lead_id).and_then(|slot| self.leads.record(slot))
+    }
+
+    /// Every record, in no particular order of leads.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.leads.records()
+    }
+
+    /// Puts a stored record back and schedules its timer: all that a restore needs.
+    ///
+    /// # Errors
+    /// Where the bytes are no record.
+    pub fn restore_record(&mut self, record: Box<[u8]>) -> Result<(), RecordError> {
+        self.settler.lead.decode(&record)?;
+        for told in &self.settler.lead.ledger {
+            if let Some(state) = OpenState::of(told) {
+                let family = super::speech::family_of(&self.rules, self.settler.lead.str(told.sla));
+                count_open(&mut self.open, (family, state, 1));
+            }
+        }
+        let lead_id = record::lead_id(&record).to_owned();
+        let due = record::next_due(&record);
+        let slot = self.leads.find(&lead_id).unwrap_or_else(|| self.leads.add(&lead_id));
+        self.leads.replace(slot, Some(record));
+        self.schedule(slot, due);
+        Ok(())
+    }
+
+    pub fn restore_position(&mut self, watermark: Timestamp, positions: &[(usize, u64)]) {
+        self.watermark = self.watermark.max(watermark);
+        self.turn.watermark = self.watermark;
+        for &(source, position) in positions {
+            if let Some(known) = self.positions.get_mut(source) {
+                known.1 = position;
+            }
+        }
+    }
+
+    /// The earliest instant at which something may have to be said.
+    pub fn next_due(&mut self) -> Option<Timestamp> {
+        let waiting = self.firing.front().map(|timer| timer.0);
+        let next = self.wheel.next_due();
+        waiting.into_iter().chain(next).min()
+    }
+
+    /// Applies one event at its append time, which raises the watermark; an earlier one is taken as the watermark. What its
+    /// lead had due before is told first; the timers of other leads are [`Shard::advance`]'s.
+    ///
+    /// # Errors
+    /// A refusal that the policy or the lead's state gives; nothing has changed then but the watermark and the position.
+    pub fn apply(
+        &mut self,
+        event: &Event<'_>,
+        append: Timestamp,
+        (source, position): (usize, u64),
+    ) -> Result<Applied, Rejection> {
+        self.watermark = self.watermark.max(append);
+        let at = self.watermark;
+        if let Some(known) = self.positions.get_mut(source) {
+            self.turn.positions.push((source, known.1));
+            known.1 = position;
+        }
+        self.admit(event, at)?;
+        let lead_id = event.lead_id.as_ref();
+        let delivery = delivery_hash(&event.source, &event.id);
+        let slot = self.leads.find(lead_id);
+        if let Some(slot) = slot {
+            self.pass_to(slot, at, event)?;
+        }
+        let step = Step { at, offsets: &self.positions };
+        let record = slot.and_then(|slot| self.leads.record(slot));
+        let settled = self
+            .settler
+            .settle(&self.rules, lead_id, record, Stimulus::Fact { event, delivery }, step, &mut self.turn.outbox)
+            .map_err(|error| damaged(event, &error))?;
+        match settled {
+            Settled::Duplicate => Ok(Applied::Duplicate),
+            Settled::Changed { next_due } => {
+                let slot = slot.unwrap_or_else(|| self.leads.add(lead_id));
+                self.keep(slot, next_due);
+                Ok(Applied::Accepted)
+            }
+        }
+    }
+
+    /// What only the policy can refuse.
+    fn admit(&self, event: &Event<'_>, at: Timestamp) -> Result<(), Rejection> {
+        let refuse = |reason, detail| Err(Rejection { reason, detail, id: Some(event.id.to_string()) });
+        let ahead = event.time.since_ms(at);
+        if ahead > self.options.future_tolerance_ms {
+            let detail = format!(
+                "time {} lies {} s after its receipt at {at}; up to {} s are tolerated",
+                event.time,
+                crate::time::format_seconds(ahead),
+                crate::time::format_seconds(self.options.future_tolerance_ms)
+            );
+            return refuse(Reason::FutureTime, detail);
+        }
+        if let Some(status) = &event.fact.status {
+            let version = &self.rules.policy.versions[self.rules.policy.words_at(event.time)];
+            if version.lifecycle.find(status).is_none() {
+                let detail = format!("status {status:?} is not in the lifecycle of {:?}", version.name);
+                return refuse(Reason::UnknownStatus, detail);
+            }
+        }
+        for (name, value) in &event.fact.attributes {
+            if !self.rules.gives_deadline(name) {
+                continue;
+            }
+            match Timestamp::parse(value) {
+                Err(error) => return refuse(Reason::BadAttribute, format!("{name}: {error}")),
+                Ok(due) if due.since_ms(event.time) > FARTHEST_DEADLINE_MS => {
+                    return refuse(Reason::BadAttribute, format!("{name}: {due} lies more than 10 years ahead"));
+                }
+                Ok(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells what this lead had due before `at`, each at its own instant.
+    fn pass_to(&mut self, slot: Slot, at: Timestamp, event: &Event<'_>) -> Result<(), Rejection> {
+        while let Some(due) = self.leads.record(slot).map(record::next_due).filter(|due| *due < at) {
+            self.fire(slot, due).map_err(|error| damaged(event, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Moves the watermark, never back, and fires timers due before it in the order of (due, lead id), at most `max_fires`.
+    pub fn advance(&mut self, watermark: Timestamp, max_fires: usize) -> Progress {
+        self.watermark = self.watermark.max(watermark);
+        let mut fired = 0;
+        loop {
+            if self.firing.is_empty() && !self.load_instant() {
+                return Progress::Done;
+            }
+            while let Some(&(due, slot)) = self.firing.front() {
+                if fired >= max_fires {
+                    return Progress::More;
+                }
+                self.firing.pop_front();
+                // A late or stale timer is expected: the lead has moved on.
+                if self.leads.record(slot).map(record::next_due) != Some(due) {
+                    continue;
+                }
+                fired += 1;
+                // A record was decoded when it was stored or restored; damage since then is a fault of memory, and the
+                // lead's timer is not tried again.
+                let _kept = self.fire(slot, due);
+            }
+        }
+    }
+
+    /// Takes all timers of the next due instant off the wheel; `false` if none is due before the watermark.
+    fn load_instant(&mut self) -> bool {
+        let Some(due) = self.wheel.next_due().filter(|due| *due < self.watermark) else { return false };
+        let mut timers = Vec::new();
+        self.wheel.expire(due.plus_ms(1), usize::MAX, &mut timers);
+        let leads = &self.leads;
+        timers.retain(|(due, slot)| leads.record(*slot).map(record::next_due) == Some(*due));
+        if timers.len() > 1 {
+            // One look into each record, and a second only where the first bytes of two ids agree.
+            let mut keyed: Vec<(u64, Slot)> = timers.iter().map(|(_, slot)| (leads.id_prefix(*slot), *slot)).collect();
+            keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| leads.id(a.1).cmp(leads.id(b.1))));
+            keyed.dedup();
+            self.firing.extend(keyed.into_iter().map(|(_, slot)| (due, slot)));
+            return true;
+        }
+        self.firing.extend(timers);
+        true
+    }
+
+    fn fire(&mut self, slot: Slot, due: Timestamp) -> Result<(), RecordError> {
+        let step = Step { at: due, offsets: &self.positions };
+        let record = self.leads.record(slot);
+        let settled = self.settler.settle(&self.rules, "", record, Stimulus::Passing, step, &mut self.turn.outbox)?;
+        if let Settled::Changed { next_due } = settled {
+            self.turn.fired += 1;
+            self.keep(slot, next_due);
+        }
+        Ok(())
+    }
+
+    /// Keeps what the settler made of a lead, and its pre-image for an undo.
+    fn keep(&mut self, slot: Slot, next_due: Timestamp) {
+        let before = self.leads.replace(slot, Some(self.settler.encoded.as_slice().into()));
+        let scheduled = before.as_deref().map(record::next_due);
+        self.turn.undo.push((slot, before));
+        self.turn.passed_over += u64::from(self.settler.passed_over);
+        for &delta in &self.settler.deltas {
+            count_open(&mut self.open, delta);
+            self.turn.deltas.push(delta);
+        }
+        if scheduled != Some(next_due) {
+            self.schedule(slot, next_due);
+        }
+    }
+
+    fn schedule(&mut self, slot: Slot, due: Timestamp) {
+        if due == Timestamp::MAX {
+            return;
+        }
+        self.wheel.schedule(due, slot);
+        if self.wheel.len() > SWEEP_FLOOR && self.wheel.len() > 2 * self.leads.len() {
+            let leads = &self.leads;
+            self.wheel.retain(|due, slot| leads.record(slot).map(record::next_due) == Some(due));
+        }
+    }
+
+    /// What the open turn has to say.
+    pub fn turn(&self) -> &Turn {
+        &self.turn
+    }
+
+    /// The leads that the open turn changed, each once, with its new record.
+    pub fn changed(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+        let mut slots: Vec<Slot> = self.turn.undo.iter().map(|(slot, _)| *slot).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots.into_iter().map(|slot| (self.leads.id(slot), self.leads.record(slot)))
+    }
+
+    /// The turn is durable.
+    pub fn commit(&mut self) {
+        self.begin();
+    }
+
+    /// The turn did not become durable: everything is as it was before it.
+    pub fn undo(&mut self) {
+        for (slot, before) in std::mem::take(&mut self.turn.undo).into_iter().rev() {
+            match before {
+                Some(record) => {
+                    // Its entry in the wheel may be consumed.
+                    let due = record::next_due(&record);
+                    self.leads.replace(slot, Some(record));
+                    self.schedule(slot, due);
+                }
+                None => self.leads.remove(slot),
+            }
+        }
+        for &(family, state, by) in &self.turn.deltas {
+            count_open(&mut self.open, (family, state, -by));
+        }
+        for &(source, position) in self.turn.positions.iter().rev() {
+            self.positions[source].1 = position;
+        }
+        self.watermark = self.turn.watermark;
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        let turn = &mut self.turn;
+        turn.outbox.clear();
+        turn.passed_over = 0;
+        turn.fired = 0;
+        turn.undo.clear();
+        turn.deltas.clear();
+        turn.positions.clear();
+        turn.watermark = self.watermark;
+    }
+
+    /// Open clocks by SLA and state, all of them, zero included.
+    pub fn open_clocks(&self) -> Vec<OpenCount> {
+        let mut counts = Vec::new();
+        for (family, by_state) in self.rules.policy.families.iter().zip(&self.open) {
+            for (state, &count) in OpenState::ALL.iter().zip(by_state) {
+                counts.push(OpenCount { sla: family.name.clone(), state: state.name(), count });
+            }
+        }
+        counts
+    }
+
+    /// The decoded form of a stored record, for reading.
+    pub fn decode(&self, lead_id: &str) -> Option<Lead> {
+        let mut lead = Lead::default();
+        lead.decode(self.lead(lead_id)?).ok()?;
+        Some(lead)
+    }
+}
+
+/// What names a delivery: duplicates have the same source and id (SEMANTICS 12.2).
+pub fn delivery_hash(source: &str, id: &str) -> u64 {
+    xxh3_64(id.as_bytes()).rotate_left(1) ^ xxh3_64(source.as_bytes())
+}
+
+fn count_open(open: &mut [[i64; OpenState::ALL.len()]], (family, state, by): (u16, OpenState, i64)) {
+    let last = open.len() - 1;
+    open[usize::from(family).min(last)][state as usize] += by;
+}
+
+/// A stored lead that cannot be read: the event is refused rather than applied to a guess.
+fn damaged(event: &Event<'_>, error: &RecordError) -> Rejection {
+    Rejection {
+        reason: Reason::DamagedRecord,
+        detail: format!("the stored state of lead {:?} cannot be read: {error}", event.lead_id),
+        id: Some(event.id.to_string()),
+    }
+}

@@ -1,0 +1,228 @@
+//! From what must be said to notices: order, and the data of each kind.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use super::clock::Clock;
+use super::fold::Fold;
+use super::ledger::Deadline;
+use super::notice::{
+    AsOf, Breached, DeadlineMoved, Ended, Escalated, NoticeId, NoticeKind, Object, Outbox, Paused, Reminder, Resumed,
+    Retracted, Seconds, Started,
+};
+use super::record::Lead;
+use super::rules::Rules;
+use super::settle::{Step, ToldKey, cancel_reason};
+use crate::time::Timestamp;
+
+/// What a notice says beyond its clock.
+#[derive(Clone, Copy, Debug)]
+pub enum Said {
+    Plain,
+    Moved { previous: Option<Timestamp> },
+    Reminder { rung: usize },
+    Breached { late: bool },
+    Escalated { step: usize, late: bool },
+    Retracted { retracts: NoticeId, of: NoticeKind, reason: &'static str, key: ToldKey },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Utterance {
+    /// Into the fold's clocks; `None` for a clock that is no more.
+    clock: Option<usize>,
+    time: Timestamp,
+    id: NoticeId,
+    kind: NoticeKind,
+    said: Said,
+}
+
+/// What one step says, collected and put in order.
+#[derive(Debug, Default)]
+pub struct Speech {
+    retractions: Vec<Utterance>,
+    statements: Vec<Utterance>,
+}
+
+/// What the notices of one step are about.
+#[derive(Clone, Copy)]
+pub struct Speaker<'a> {
+    pub rules: &'a Rules,
+    pub lead: &'a Lead,
+    pub fold: &'a Fold,
+    pub step: Step<'a>,
+}
+
+/// Index of an SLA's name in the policy's families; `u16::MAX` where no version has it.
+pub fn family_of(rules: &Rules, name: &str) -> u16 {
+    rules.policy.families.iter().position(|family| family.name == name).map_or(u16::MAX, |index| index as u16)
+}
+
+impl Speech {
+    pub fn clear(&mut self) {
+        self.retractions.clear();
+        self.statements.clear();
+    }
+
+    pub fn say(&mut self, clock: Option<usize>, time: Timestamp, id: NoticeId, kind: NoticeKind, said: Said) {
+        self.statements.push(Utterance { clock, time, id, kind, said });
+    }
+
+    pub fn take_back(&mut self, clock: Option<usize>, time: Timestamp, id: NoticeId, said: Said) {
+        self.retractions.push(Utterance { clock, time, id, kind: NoticeKind::Retracted, said });
+    }
+
+    /// Retractions first, then by the instant, the SLA's order, the kind (SEMANTICS 12.15).
+    pub fn tell(&mut self, speaker: Speaker<'_>, outbox: &mut Outbox) {
+        if self.statements.len() > 1 {
+            // The fold's clocks are in order of SLA and start.
+            self.statements.sort_by_key(|said| (said.time, said.clock, said.kind));
+        }
+        for said in self.retractions.iter().chain(&self.statements) {
+            speaker.tell(said, outbox);
+        }
+    }
+}
+
+impl Speaker<'_> {
+    fn tell(&self, said: &Utterance, outbox: &mut Outbox) {
+        let times = (said.time, self.step.at);
+        let lead_id = self.lead.lead_id();
+        let as_of = AsOf { watermark: self.step.at, offsets: Object(self.step.offsets) };
+        let Some(clock) = said.clock.map(|index| &self.fold.clocks[index]) else {
+            return self.tell_gone(said, as_of, outbox);
+        };
+        let sla = self.rules.family_name(clock.family);
+        let holder = clock.holder_at(said.time);
+        let owner = holder.and_then(|hold| self.lead.said(hold.owner));
+        let team = holder.and_then(|hold| self.lead.said(hold.team));
+        let target = clock.promise(self.rules);
+        let policy = self.rules.policy_part(clock.version);
+        let remaining = match (clock.deadline, clock.due()) {
+            (_, Some(_)) => None,
+            (Deadline::Remaining(ms), _) => Some(Seconds(ms)),
+            (Deadline::At(due), _) => Some(Seconds(match clock.pauses.last() {
+                Some(pause) if !clock.breached => due.since_ms(pause.from).max(0),
+                _ => 0,
+            })),
+        };
+        macro_rules! write {
+            ($data:ident { $($field:ident : $value:expr),* $(,)? }) => {
+                outbox.write(said.kind, said.id, clock.family, times, lead_id, &$data {
+                    lead_id, sla, cycle: clock.cycle, target: Some(&target.label), owner, team,
+                    started_at: clock.start, due_at: clock.due(), policy, as_of,
+                    $($field: $value),*
+                })
+            };
+        }
+        let rule = clock.rule(self.rules);
+        match said.said {
+            Said::Retracted { retracts, of, reason, .. } => {
+                write!(Retracted { retracts: retracts, retracts_type: of.name(), reason: reason });
+            }
+            Said::Moved { previous } => {
+                write!(DeadlineMoved { remaining_seconds: remaining, previous_due_at: previous });
+            }
+            Said::Reminder { rung } => {
+                let next = clock.rungs.iter().copied().filter(|other| *other > said.time).min();
+                let due = clock.due().unwrap_or(Timestamp::MAX);
+                write!(Reminder { at: &rule.reminders[rung].text, valid_until: next.unwrap_or(due).min(due) });
+            }
+            Said::Breached { late } => {
+                let shares = self.shares(clock, said.time);
+                write!(Breached {
+                    found_at: self.step.at,
+                    found_late: late,
+                    explanation: super::explain::explanation(self.rules, clock, said.time),
+                    open_seconds: Seconds(clock.open_ms(self.rules, said.time)),
+                    open_seconds_by_owner: Object(&shares),
+                });
+            }
+            Said::Escalated { step, late } => {
+                let escalation = &rule.escalations[step];
+                write!(Escalated {
+                    step: step as u32 + 1,
+                    after: &escalation.text,
+                    notify: &escalation.notify,
+                    action: escalation.action.as_deref(),
+                    found_late: late,
+                });
+            }
+            Said::Plain => match said.kind {
+                NoticeKind::Started => write!(Started { remaining_seconds: remaining }),
+                NoticeKind::Paused => write!(Paused { remaining_seconds: remaining.unwrap_or(Seconds(0)) }),
+                NoticeKind::Resumed => write!(Resumed { remaining_seconds: remaining }),
+                _ => self.tell_end(said, clock, policy, as_of, outbox),
+            },
+        }
+    }
+
+    fn tell_end(
+        &self,
+        said: &Utterance,
+        clock: &Clock,
+        policy: &super::notice::RawPolicy,
+        as_of: AsOf<'_>,
+        outbox: &mut Outbox,
+    ) {
+        let Some(end) = clock.end else { return };
+        let shares = self.shares(clock, end.at);
+        let lead_id = self.lead.lead_id();
+        let data = Ended {
+            lead_id,
+            sla: self.rules.family_name(clock.family),
+            cycle: clock.cycle,
+            target: Some(&clock.promise(self.rules).label),
+            owner: self.lead.said(end.owner),
+            team: self.lead.said(end.team),
+            started_at: clock.start,
+            due_at: clock.due(),
+            policy,
+            as_of,
+            stopped_at: end.at,
+            open_seconds: Seconds(clock.open_ms(self.rules, end.at)),
+            open_seconds_by_owner: Object(&shares),
+            reason: cancel_reason(end.cause),
+        };
+        outbox.write(said.kind, said.id, clock.family, (said.time, self.step.at), lead_id, &data);
+    }
+
+    fn shares(&self, clock: &Clock, until: Timestamp) -> SmallVec<[(Cow<'_, str>, Seconds); 4]> {
+        let shares = clock.shares(self.rules, until);
+        shares
+            .iter()
+            .map(|(owner, ms)| (Cow::Borrowed(self.lead.said(*owner).unwrap_or("(none)")), Seconds(*ms)))
+            .collect()
+    }
+
+    /// A retraction of a clock that the facts no longer make.
+    fn tell_gone(&self, said: &Utterance, as_of: AsOf<'_>, outbox: &mut Outbox) {
+        let Said::Retracted { retracts, of, reason, key } = said.said else { return };
+        let lead_id = self.lead.lead_id();
+        let sla = self.lead.str(key.sla);
+        let family = family_of(self.rules, sla);
+        let version = self.rules.policy.words_at(key.start) as u16;
+        let policy = self.rules.policy_part(version);
+        let (owner, team, _) = self.fold.holder();
+        let earlier = self.fold.clocks.iter().filter(|clock| clock.family == family && clock.start < key.start);
+        let data = Retracted {
+            lead_id,
+            sla,
+            cycle: earlier.count() as u32 + 1,
+            target: None,
+            owner: self.lead.said(owner),
+            team: self.lead.said(team),
+            started_at: key.start,
+            due_at: match key.deadline {
+                Deadline::At(due) => Some(due),
+                Deadline::Remaining(_) => None,
+            },
+            policy,
+            as_of,
+            retracts,
+            retracts_type: of.name(),
+            reason,
+        };
+        outbox.write(said.kind, said.id, family, (said.time, self.step.at), lead_id, &data);
+    }
+}

@@ -1,0 +1,117 @@
+//! The shard: turns, undo, bounded firing, order, the codec.
+
+use super::*;
+use crate::engine::Progress;
+use crate::engine::record::{FORMAT_VERSION, Lead, lead_id, next_due};
+
+#[test]
+fn case_43_timers_of_one_instant_fire_by_lead_id_and_at_most_as_many_as_asked() {
+    let mut t = Timeline::new(DISPOSITION);
+    for lead in ["zeta", "alpha", "alphabet soup", "alphabet", "mu"] {
+        t.at("2 10:00", assigned("ana").of(lead));
+    }
+    t.news();
+    let mut order = Vec::new();
+    let mut calls = 0;
+    loop {
+        let progress = t.shard.advance(instant("2 19:00"), 2);
+        calls += 1;
+        assert!(t.shard.turn().fired <= 2);
+        let turn = t.shard.turn();
+        order.extend(turn.outbox.notices.iter().map(|notice| turn.outbox.lead_id(notice).to_owned()));
+        t.shard.commit();
+        if progress == Progress::Done {
+            break;
+        }
+    }
+    assert_eq!(order, ["alpha", "alphabet", "alphabet soup", "mu", "zeta"]);
+    assert!(calls >= 3);
+}
+
+#[test]
+fn an_event_is_taken_in_while_timers_wait_and_its_own_lead_is_told_first() {
+    let mut t = Timeline::new(DISPOSITION);
+    t.at("2 10:00", assigned("ana").of("A")).at("2 10:00", assigned("ana").of("B"));
+    t.news();
+    assert_eq!(t.shard.advance(instant("2 19:00"), 1), Progress::More);
+    let mut event = status("qualified").of("B").0;
+    event.time = instant("2 19:00");
+    event.id = "late".into();
+    assert_eq!(t.shard.apply(&event, instant("2 19:00"), (0, 9)), Ok(Applied::Accepted));
+    assert_eq!(t.shard.advance(instant("2 19:00"), 10), Progress::Done);
+    t.collect();
+    let mut news = t.news();
+    assert_eq!(news.remove(0), "2 18:00 breached disposition#1 by ana");
+    assert_eq!(news, ["2 18:00 breached disposition#1 by ana", "2 19:00 met_late disposition#1 after 32400s by ana"]);
+}
+
+#[test]
+fn an_undone_turn_leaves_no_trace() {
+    let mut t = Timeline::new(DISPOSITION);
+    t.at("2 10:00", assigned("ana"));
+    let before: Vec<Vec<u8>> = t.shard.records().map(<[u8]>::to_vec).collect();
+    let (watermark, open, timers) = (t.shard.watermark(), t.shard.open_clocks(), t.shard.next_due());
+    let mut event = status("on_hold").0;
+    event.time = instant("2 11:00");
+    event.id = "x".into();
+    assert_eq!(t.shard.apply(&event, instant("2 11:00"), (0, 7)), Ok(Applied::Accepted));
+    event.lead_id = "L9".into();
+    assert_eq!(t.shard.apply(&event, instant("2 11:00"), (0, 8)), Ok(Applied::Accepted));
+    assert_eq!(t.shard.advance(instant("3 11:00"), usize::MAX), Progress::Done);
+    t.shard.undo();
+    assert_eq!(t.shard.records().map(<[u8]>::to_vec).collect::<Vec<_>>(), before);
+    assert_eq!((t.shard.watermark(), t.shard.open_clocks()), (watermark, open));
+    assert_eq!(t.shard.next_due(), timers);
+    assert_eq!(t.shard.positions()[0].1, 1);
+    assert!(t.shard.lead("L9").is_none());
+    assert_eq!(t.shard.lead_count(), 1);
+    t.until("3 10:00");
+    assert_eq!(t.news()[1..], ["2 18:00 breached disposition#1 by ana"]);
+}
+
+#[test]
+fn the_watermark_never_moves_back() {
+    let mut t = Timeline::new(DISPOSITION);
+    t.until("5 10:00").until("2 10:00");
+    assert_eq!(t.shard.watermark(), instant("5 10:00"));
+    t.learnt("2 10:00", "2 10:00", assigned("ana"));
+    assert_eq!(t.said[0]["data"]["as_of"]["watermark"], "2026-03-05T10:00:00Z");
+}
+
+#[test]
+fn a_record_names_its_lead_and_its_timer_without_being_decoded() {
+    let mut t = Timeline::new(DISPOSITION);
+    t.at("2 10:00", created().attribute("source", "web").owner("ana").team("north"));
+    let record = t.shard.lead("L1").expect("a lead").to_vec();
+    assert_eq!(record[0], FORMAT_VERSION);
+    assert_eq!((lead_id(&record), next_due(&record)), ("L1", instant("2 18:00")));
+    let mut lead = Lead::default();
+    lead.decode(&record).expect("a record");
+    let mut again = Vec::new();
+    lead.encode(next_due(&record), &mut again);
+    assert_eq!(again, record);
+}
+
+#[test]
+fn damaged_bytes_are_an_error_wherever_they_are_cut_or_changed() {
+    let mut t = Timeline::new(DISPOSITION);
+    t.at("2 10:00", created().attribute("source", "web").owner("ana")).at("2 11:00", status("on_hold"));
+    t.at("2 12:00", opportunity()).at("2 13:00", status("qualified"));
+    let record = t.shard.lead("L1").expect("a lead").to_vec();
+    let mut lead = Lead::default();
+    for cut in 0..record.len() {
+        assert!(lead.decode(&record[..cut]).is_err(), "cut at {cut}");
+    }
+    for index in 9..record.len() {
+        let mut changed = record.clone();
+        changed[index] ^= 0xff;
+        // A changed byte may still be a record; it must never be a panic.
+        if lead.decode(&changed).is_ok() {
+            let mut again = Vec::new();
+            lead.encode(Timestamp::MAX, &mut again);
+        }
+    }
+    let mut newer = record;
+    newer[0] = FORMAT_VERSION + 1;
+    assert_eq!(lead.decode(&newer), Err(crate::engine::RecordError::NewerFormat(FORMAT_VERSION + 1)));
+}
