@@ -35,8 +35,10 @@ pub struct Clock {
     /// Text and instant; nothing while a pause holds it.
     pub rungs: Vec<(String, Option<Timestamp>)>,
     pub steps: Vec<(String, Option<Timestamp>)>,
-    pub open_ms: i64,
-    pub open_ms_by_owner: BTreeMap<String, i64>,
+    /// Open time until the end, together and by owner.
+    pub open: (i64, BTreeMap<String, i64>),
+    /// The same until the deadline.
+    pub open_at_due: (i64, BTreeMap<String, i64>),
 }
 
 impl Clock {
@@ -297,9 +299,8 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
     });
     let steps: Vec<_> = steps.collect();
 
-    let (open_ms, open_ms_by_owner) = match &run.end {
-        Some(end) => shares_of_owners(measure, run, moments, end.at, &pauses),
-        None => (0, BTreeMap::new()),
+    let open_until = |until: Option<Timestamp>| {
+        until.map(|until| shares_of_owners(measure, run, moments, until, &pauses)).unwrap_or_default()
     };
     Clock {
         family: run.family,
@@ -311,13 +312,13 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
         due: known_due,
         remaining_ms,
         paused_since,
-        pauses,
+        pauses: pauses.clone(),
         end: run.end.clone(),
         revived: run.revived,
         rungs,
         steps,
-        open_ms,
-        open_ms_by_owner,
+        open: open_until(run.end.as_ref().map(|end| end.at)),
+        open_at_due: open_until(known_due),
     }
 }
 
@@ -367,6 +368,7 @@ fn shares_of_owners(
         *by_owner.entry(owner).or_default() += worked(from, to);
     };
     let mut from = run.start;
+    let end = end.max(run.start);
     let mut holder = state_at(moments, run.start);
     for moment in moments.iter().filter(|moment| moment.time > run.start && moment.time <= end) {
         credit(&holder, from, moment.time);

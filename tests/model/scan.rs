@@ -168,7 +168,14 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
             || (rules.opportunity && moment.is_opportunity())
             || (entered && reading.within(&rules.status, &moment.after))
             || (entered && reading.stage_changed_to_start(moment));
-        if reading.sla.reopen == Reopen::NewCycle && reading.comes_back(moment) {
+        let before_in_life = runs.iter().any(|run| run.life == moment.after.life);
+        let anew = match reading.sla.reopen {
+            Reopen::NewCycle => reading.comes_back(moment),
+            // It has nothing to continue where no clock had started.
+            Reopen::Continue => !before_in_life && reading.in_end(&moment.before) && !reading.in_end(&moment.after),
+            Reopen::Ignore => false,
+        };
+        if anew {
             starts |= rules.created
                 || (rules.assigned && moment.after.owner.is_some())
                 || (rules.opportunity && moment.after.opportunities > 0);
@@ -177,17 +184,16 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
         if !starts {
             continue;
         }
-        let before_in_life = runs.iter().any(|run| run.life == moment.after.life);
         if reading.sla.reopen == Reopen::Ignore && before_in_life {
             continue;
         }
         // In one fact: stop wins, nothing starts.
-        if reading.is_stopping_act(moment) {
+        if reading.is_stopping_act(moment) || (moment.fact.status.is_some() && reading.in_end(&moment.after)) {
             continue;
         }
         if reading.in_end(&moment.after) {
             let since = end_state_since(&reading, moments, index);
-            if since.index == index || since.time < moment.time {
+            if since < moment.time {
                 continue;
             }
         }
@@ -215,19 +221,14 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
     runs
 }
 
-struct Since {
-    index: usize,
-    time: Timestamp,
-}
-
-/// The fact since which the lead has been in stop or cancel states without a break.
-fn end_state_since(reading: &Reading<'_>, moments: &[Moment], index: usize) -> Since {
+/// The instant since which the lead has been in stop or cancel states without a break.
+fn end_state_since(reading: &Reading<'_>, moments: &[Moment], index: usize) -> Timestamp {
     let life = moments[index].after.life;
     let mut first = index;
     while first > 0 && moments[first - 1].after.life == life && reading.in_end(&moments[first - 1].after) {
         first -= 1;
     }
-    Since { index: first, time: moments[first].time }
+    moments[first].time
 }
 
 /// A stop at the very instant of the start, told by an earlier fact of that instant (12.6).

@@ -98,7 +98,12 @@ impl Teller<'_> {
     }
 
     fn notice(&self, clock: &Clock, kind: &'static str, time: Timestamp) -> Said {
-        let holder = self.holder(time);
+        // A clock that was overdue before it began (a deadline given by the source) is held by who holds it at its start.
+        let holder = self.holder(time.max(clock.start));
+        // While paused there is no due instant; after a breach nothing remains.
+        let paused = clock.end.is_none() && clock.paused_since.is_some();
+        let due_at = clock.due.filter(|_| !paused);
+        let remaining_ms = if paused { clock.remaining_ms.or(Some(0)) } else { clock.remaining_ms };
         Said {
             input: self.instant.input,
             kind,
@@ -113,8 +118,8 @@ impl Teller<'_> {
             target: clock.target.clone(),
             owner: holder.owner,
             team: holder.team,
-            due_at: clock.due,
-            remaining_ms: clock.remaining_ms,
+            due_at,
+            remaining_ms,
             previous_due_at: None,
             found_late: None,
             rung: None,
@@ -235,6 +240,14 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &
             tell(Said { previous_due_at, ..notice("sla.deadline_moved", spoken) }, Slot::None);
         }
         memory.told_due = deadline;
+    } else {
+        // The outcome itself tells the deadline; one that a correction moves later is told like that of an open clock.
+        let deadline = (clock.due, clock.remaining_ms);
+        if memory.outcome.is_some() && deadline != memory.told_due {
+            let previous_due_at = memory.told_due.0;
+            tell(Said { previous_due_at, ..notice("sla.deadline_moved", spoken) }, Slot::None);
+        }
+        memory.told_due = deadline;
     }
 
     remind(clock, memory, by_fact, &template, &mut tell);
@@ -245,7 +258,9 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &
         && memory.breached.is_none()
     {
         let found_late = memory.first_derived.get(&due).map(|first| due <= *first);
-        tell(Said { found_late, ..notice("sla.breached", due) }, Slot::Breached);
+        let (open_ms, open_ms_by_owner) = clock.open_at_due.clone();
+        let breach = Said { due_at: Some(due), remaining_ms: None, ..notice("sla.breached", due) };
+        tell(Said { found_late, open_ms: Some(open_ms), open_ms_by_owner, ..breach }, Slot::Breached);
     }
     if (breached || memory.breached.is_some()) && clock.end.is_none() {
         escalate(clock, memory, limit, by_fact, &template, &mut tell);
@@ -257,8 +272,8 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &
             owner: end.owner.clone(),
             team: end.team.clone(),
             stopped_at: Some(end.at),
-            open_ms: Some(clock.open_ms),
-            open_ms_by_owner: clock.open_ms_by_owner.clone(),
+            open_ms: Some(clock.open.0),
+            open_ms_by_owner: clock.open.1.clone(),
             ..notice(verdict, end.at)
         };
         tell(outcome, Slot::Outcome);
@@ -351,7 +366,10 @@ fn escalate(
     }
     for (place, text, instant) in current {
         let step = Some((place + 1, text.clone()));
-        tell(Said { step, ..teller.notice(clock, "sla.escalated", instant) }, Slot::Step(text.clone()));
+        let first = clock.due.and_then(|due| Some((due, memory.first_derived.get(&due)?)));
+        let found_late = first.map(|(due, first)| due <= *first);
+        let escalated = Said { due_at: clock.due, remaining_ms: None, ..teller.notice(clock, "sla.escalated", instant) };
+        tell(Said { step, found_late, ..escalated }, Slot::Step(text.clone()));
     }
 }
 
