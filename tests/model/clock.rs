@@ -19,6 +19,8 @@ pub struct Clock {
     /// 1-based.
     pub cycle: usize,
     pub start: Timestamp,
+    /// Who held the lead by the fact that started it.
+    pub starter: (Option<String>, Option<String>),
     /// Ordinal among the clocks of this SLA that start at one instant.
     pub ordinal: usize,
     pub target: String,
@@ -28,6 +30,8 @@ pub struct Clock {
     pub remaining_ms: Option<i64>,
     /// The pause in force, also one after the breach.
     pub paused_since: Option<Timestamp>,
+    /// The pause that the clock's end cut short.
+    pub cut_short: Option<Timestamp>,
     /// In order, with their ends.
     pub pauses: Vec<(Timestamp, Option<Timestamp>)>,
     pub end: Option<End>,
@@ -141,26 +145,44 @@ fn choose<'a>(version: &Version, sla: &'a Sla, state: &State, start: Timestamp) 
     panic!("the last target has no conditions");
 }
 
-struct ShareRung {
-    share_ppm: u32,
-    at: Timestamp,
-    /// What remained to it when the pause in force began.
-    held_ms: Option<i64>,
-}
-
 struct Hold {
     since: Timestamp,
     due_before: Timestamp,
-    rungs_before: Vec<Timestamp>,
     /// What remained of the allowance; nothing to remain for a clock already past due.
     remaining_ms: Option<i64>,
-    restarted: bool,
+    /// When the allowance began anew during the pause, and the deadline it would have without one.
+    anew: Option<(Timestamp, Timestamp)>,
 }
 
-fn share_at(rung_measure: Measure<'_>, base: Timestamp, due: Timestamp, share_ppm: u32) -> Timestamp {
-    let whole = i128::from(rung_measure.between(base, due));
-    let part = (whole * i128::from(share_ppm) + 999_999).div_euclid(1_000_000);
-    rung_measure.add(base, i64::try_from(part).expect("a share of an allowance"))
+/// A share of what lies between `base` and `due`, less pauses; one that begins exactly at it holds it.
+fn share_at(
+    measure: Measure<'_>,
+    (base, due): (Timestamp, Timestamp),
+    share_ppm: u32,
+    pauses: &[(Timestamp, Option<Timestamp>)],
+) -> Timestamp {
+    let mut spans: Vec<(Timestamp, Timestamp)> = Vec::new();
+    let mut from = base;
+    for (pause, resume) in pauses.iter().filter_map(|(pause, resume)| Some((*pause, (*resume)?))) {
+        let pause = pause.max(base);
+        if pause < resume && pause < due {
+            spans.push((from, pause));
+            from = resume;
+        }
+    }
+    spans.push((from, due));
+    let whole: i64 = spans.iter().map(|(from, to)| measure.between(*from, *to)).sum();
+    let share = (i128::from(whole) * i128::from(share_ppm) + 999_999).div_euclid(1_000_000);
+    let mut left = i64::try_from(share).expect("a share of an allowance");
+    let last = spans.len() - 1;
+    for (place, (from, to)) in spans.into_iter().enumerate() {
+        let span = measure.between(from, to);
+        if place == last || left < span {
+            return measure.add(from, left);
+        }
+        left -= span;
+    }
+    unreachable!("the last span takes what is left")
 }
 
 fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal: usize) -> Clock {
@@ -170,19 +192,13 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
     let (mut target, mut due) = choose(version, sla, &at_start, run.start);
     let mut by = matches!(target.promise, Promise::By(_));
 
-    let rung_measure = |target: &'_ Target| target.schedule.calendar.is_some();
     let measure_open = |target: &'_ Target| matches!(&target.promise, Promise::Within(d) if d.is_business());
 
-    let mut shares: Vec<ShareRung> = Vec::new();
-    for reminder in &sla.reminders {
-        if let Rung::Share { ppm } = reminder.at {
-            let measure = Measure { schedule: &target.schedule, open: rung_measure(target) };
-            shares.push(ShareRung { share_ppm: ppm, at: share_at(measure, run.start, due, ppm), held_ms: None });
-        }
-    }
+    let mut base = run.start;
     let mut hold: Option<Hold> = None;
     let mut pauses: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
     let mut last_resume: Option<Timestamp> = None;
+    let mut cut_short: Option<Timestamp> = None;
 
     let changes = run.changes.iter().copied();
     let stop_while_paused = run.end.as_ref().map(|end| (end.at, Change::Resume));
@@ -193,7 +209,6 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
 
     for (place, (at, change)) in all.into_iter().enumerate() {
         let measure = Measure { schedule: &target.schedule, open: measure_open(target) };
-        let rungs = Measure { schedule: &target.schedule, open: rung_measure(target) };
         match change {
             Change::Pause => {
                 pauses.push((at, None));
@@ -201,15 +216,9 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
                 hold = Some(Hold {
                     since: at,
                     due_before: due,
-                    rungs_before: shares.iter().map(|rung| rung.at).collect(),
                     remaining_ms: before.then(|| measure.between(at, due)),
-                    restarted: false,
+                    anew: None,
                 });
-                if before && !by {
-                    for rung in shares.iter_mut().filter(|rung| rung.at >= at) {
-                        rung.held_ms = Some(rungs.between(at, rung.at));
-                    }
-                }
             }
             Change::Resume => {
                 let Some(held) = hold.take() else { continue };
@@ -218,36 +227,35 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
                 }
                 if place < told_changes {
                     last_resume = Some(at);
+                } else {
+                    cut_short = Some(held.since);
                 }
-                let nothing = held.since == at && !held.restarted;
+                // A pause, or what is left of it, that has no length changes nothing.
+                let unpaused = match held.anew {
+                    Some((since, due)) => (since == at).then_some(due),
+                    None => (held.since == at).then_some(held.due_before),
+                };
                 if !by && let Some(remaining) = held.remaining_ms {
-                    due = if nothing { held.due_before } else { measure.add(at, remaining) };
-                }
-                for (rung, before) in shares.iter_mut().zip(&held.rungs_before) {
-                    if let Some(remaining) = rung.held_ms.take() {
-                        rung.at = if nothing { *before } else { rungs.add(at, remaining) };
-                    }
+                    due = unpaused.unwrap_or_else(|| measure.add(at, remaining));
                 }
             }
             Change::Reassign => {
                 let Promise::Within(duration) = &target.promise else { continue };
-                if sla.on_reassign != OnReassign::Restart {
+                // At the very instant of the end there is nobody left to give a full allowance.
+                let ends_here = run.end.as_ref().is_some_and(|end| end.at == at);
+                if sla.on_reassign != OnReassign::Restart || ends_here {
                     continue;
                 }
                 let anew = add(&target.schedule, at, duration);
                 match &mut hold {
                     None if at < due => {
                         due = anew;
-                        for rung in &mut shares {
-                            rung.at = share_at(rungs, at, due, rung.share_ppm);
-                        }
+                        base = at;
                     }
                     Some(held) if held.remaining_ms.is_some() => {
                         held.remaining_ms = Some(measure.between(at, anew));
-                        held.restarted = true;
-                        for rung in &mut shares {
-                            rung.held_ms = Some(rungs.between(at, share_at(rungs, at, anew, rung.share_ppm)));
-                        }
+                        held.anew = Some((at, anew));
+                        base = at;
                     }
                     _ => {}
                 }
@@ -261,11 +269,7 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
                 target = other;
                 by = true;
                 due = instant;
-                let rungs = Measure { schedule: &target.schedule, open: rung_measure(target) };
-                for rung in &mut shares {
-                    rung.held_ms = None;
-                    rung.at = share_at(rungs, run.start, due, rung.share_ppm);
-                }
+                base = run.start;
                 if let Some(held) = &mut hold {
                     held.remaining_ms = (due > held.since).then(|| due.since_ms(held.since));
                 }
@@ -278,10 +282,12 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
     let remaining_ms = hold.as_ref().and_then(|held| held.remaining_ms);
     let known_due = if remaining_ms.is_some() { None } else { Some(due) };
 
-    let mut share_instants = shares.iter().map(|rung| if rung.held_ms.is_some() { None } else { Some(rung.at) });
     let rungs = sla.reminders.iter().map(|reminder| {
         let instant = match &reminder.at {
-            Rung::Share { .. } => share_instants.next().flatten(),
+            Rung::Share { ppm } => {
+                let measure = Measure { schedule: &target.schedule, open: target.schedule.calendar.is_some() };
+                known_due.map(|due| share_at(measure, (base, due), *ppm, &pauses))
+            }
             Rung::Before(duration) => known_due.map(|due| {
                 let at = target.schedule.subtract(due, duration).expect("checked with the policy");
                 last_resume.map_or(at, |resume| at.max(resume))
@@ -307,12 +313,17 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
         sla: sla.name.clone(),
         cycle,
         start: run.start,
+        starter: {
+            let state = &moments[run.start_index].after;
+            (state.owner.clone(), state.team.clone())
+        },
         ordinal,
         target: target.label.clone(),
         due: known_due,
         remaining_ms,
         paused_since,
         pauses: pauses.clone(),
+        cut_short,
         end: run.end.clone(),
         revived: run.revived,
         rungs,

@@ -143,7 +143,7 @@ pub fn run(policy: &Policy, future_tolerance_ms: i64, steps: &[Step]) -> Run {
                 let lead = leads.entry(name.clone()).or_default();
                 let place = lead.facts.iter().take_while(|fact| fact.time <= event.time).count();
                 lead.facts.insert(place, Seen { time: event.time, fact: event.fact.clone() });
-                let instant = tell::Instant { at: *append, passing: false, spoken: event.time, input };
+                let instant = tell::Instant { at: *append, passing: false, spoken: event.time.min(*append), input };
                 tell::tell(policy, &name, lead, instant, &mut run.said);
                 lead.at = Some(*append);
                 lead.passed = Some(append.plus_ms(-1));

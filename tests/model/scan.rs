@@ -41,7 +41,7 @@ pub struct Run {
     pub version: usize,
     pub sla: usize,
     pub start: Timestamp,
-    start_index: usize,
+    pub start_index: usize,
     pub life: usize,
     pub changes: Vec<(Timestamp, Change)>,
     pub end: Option<End>,
@@ -142,23 +142,27 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
         if running {
             let run = runs.last_mut().expect("one is running");
             feed(policy, run, moments, index, false);
-            awaiting_assignment &= !moment.assigns();
             continue;
         }
         if let Some(run) = runs.last_mut()
             && revives(policy, run, moment)
         {
             revive(policy, run, moments, index);
-            awaiting_assignment &= !moment.assigns();
             continue;
         }
         let first_assignment = moment.assigns() && awaiting_assignment;
-        awaiting_assignment &= !moment.assigns();
         if moment.after.ended.is_some() {
             continue;
         }
-        let Some(version) = policy.in_force(moment.time) else { continue };
-        let Some(sla) = policy.families[family].by_version[version] else { continue };
+        let Some(version) = policy.in_force(moment.time) else {
+            // Nothing is promised of what begins before the first version: its cycle passes without a clock.
+            awaiting_assignment &= !moment.assigns();
+            continue;
+        };
+        let Some(sla) = policy.families[family].by_version[version] else {
+            awaiting_assignment &= !moment.assigns();
+            continue;
+        };
         let reading = Reading { version: &policy.versions[version], sla: &policy.versions[version].slas[sla] };
         let rules = &reading.sla.start;
         let entered = moment.changes_status();
@@ -168,11 +172,14 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
             || (rules.opportunity && moment.is_opportunity())
             || (entered && reading.within(&rules.status, &moment.after))
             || (entered && reading.stage_changed_to_start(moment));
-        let before_in_life = runs.iter().any(|run| run.life == moment.after.life);
         let anew = match reading.sla.reopen {
             Reopen::NewCycle => reading.comes_back(moment),
-            // It has nothing to continue where no clock had started.
-            Reopen::Continue => !before_in_life && reading.in_end(&moment.before) && !reading.in_end(&moment.after),
+            // Where there is no clock to continue, another begins; never after one that an act stopped.
+            Reopen::Continue => {
+                let last = runs.last().filter(|run| run.life == moment.after.life).and_then(|run| run.end.as_ref());
+                let acted = last.is_some_and(|end| end.how == How::Act);
+                !acted && reading.in_end(&moment.before) && !reading.in_end(&moment.after)
+            }
             Reopen::Ignore => false,
         };
         if anew {
@@ -184,6 +191,7 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
         if !starts {
             continue;
         }
+        let before_in_life = runs.iter().any(|run| run.life == moment.after.life);
         if reading.sla.reopen == Reopen::Ignore && before_in_life {
             continue;
         }
@@ -211,7 +219,8 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
             paused: false,
             held: moment.after.owner.is_some(),
         };
-        run.end = end_at_start(&reading, moments, index);
+        let spent: Vec<usize> = runs.iter().filter_map(|run| run.end.as_ref()).map(|end| end.index).collect();
+        run.end = end_at_start(&reading, moments, index, &spent);
         if run.end.is_none() && reading.in_pause(&moment.after) {
             run.paused = true;
             run.changes.push((moment.time, Change::Pause));
@@ -231,23 +240,37 @@ fn end_state_since(reading: &Reading<'_>, moments: &[Moment], index: usize) -> T
     moments[first].time
 }
 
-/// A stop at the very instant of the start, told by an earlier fact of that instant (12.6).
-fn end_at_start(reading: &Reading<'_>, moments: &[Moment], index: usize) -> Option<End> {
+/// A stop at the very instant of the start, told by an earlier fact of that instant (12.6); not by one that has stopped
+/// a clock already.
+fn end_at_start(reading: &Reading<'_>, moments: &[Moment], index: usize, spent: &[usize]) -> Option<End> {
     let moment = &moments[index];
-    let end = |how| {
+    let end = |how, index: usize| Some(end_by(&moments[index], how, index));
+    // Where nobody held it before the stop: who holds it as the clock starts.
+    let or_at_start = |end: End| {
+        let unheld = end.owner.is_none();
         let (owner, team) = (moment.after.owner.clone(), moment.after.team.clone());
-        Some(End { at: moment.time, how, owner, team, index })
+        if unheld { End { owner, team, ..end } } else { end }
     };
-    if reading.in_stop(&moment.after) {
-        return end(How::State);
+    if reading.in_end(&moment.after) {
+        let mut entered = index;
+        while reading.in_end(&moments[entered].before) {
+            entered -= 1;
+        }
+        let how = if reading.in_stop(&moment.after) { How::State } else { How::Cancelled };
+        return end(how, entered).map(or_at_start);
     }
-    let acted = moments[..index].iter().any(|earlier| {
-        earlier.time == moment.time && earlier.after.life == moment.after.life && reading.is_stopping_act(earlier)
+    let acted = (0..index).find(|earlier| {
+        let fact = &moments[*earlier];
+        let here = fact.time == moment.time && fact.after.life == moment.after.life && !spent.contains(earlier);
+        here && reading.is_stopping_act(fact)
     });
-    if acted {
-        return end(How::Act);
-    }
-    if reading.in_cancel(&moment.after) { end(How::Cancelled) } else { None }
+    end(How::Act, acted?).map(or_at_start)
+}
+
+/// The clock is credited to who held the lead before the fact that ends it; if nobody did, to who is named.
+fn end_by(moment: &Moment, how: How, index: usize) -> End {
+    let holder = if moment.before.owner.is_some() { &moment.before } else { &moment.after };
+    End { at: moment.time, how, owner: holder.owner.clone(), team: holder.team.clone(), index }
 }
 
 /// One fact for a running clock. Stop beats cancel beats pause.
@@ -256,7 +279,7 @@ fn feed(policy: &Policy, run: &mut Run, moments: &[Moment], index: usize, states
     let reading = reading(policy, run);
     let how = if !states_ignored && reading.in_stop(&moment.after) {
         Some(How::State)
-    } else if reading.is_stopping_act(moment) {
+    } else if !states_ignored && reading.is_stopping_act(moment) {
         Some(How::Act)
     } else if !states_ignored && reading.is_cancelling(moment) {
         Some(How::Cancelled)
@@ -264,13 +287,17 @@ fn feed(policy: &Policy, run: &mut Run, moments: &[Moment], index: usize, states
         None
     };
     if let Some(how) = how {
-        let holder = if moment.before.owner.is_some() { &moment.before } else { &moment.after };
-        let (owner, team) = (holder.owner.clone(), holder.team.clone());
-        run.end = Some(End { at: moment.time, how, owner, team, index });
+        run.end = Some(end_by(moment, how, index));
         return;
     }
+    // In one fact: a resumption before what happens to the running clock, a pause after it.
+    let paused = !states_ignored && reading.in_pause(&moment.after);
+    if run.paused && !paused {
+        run.changes.push((moment.time, Change::Resume));
+    }
     if moment.assigns() {
-        if run.held {
+        // A clock that continues runs on to its same deadline.
+        if run.held && !states_ignored {
             run.changes.push((moment.time, Change::Reassign));
         }
         run.held = true;
@@ -283,11 +310,10 @@ fn feed(policy: &Policy, run: &mut Run, moments: &[Moment], index: usize, states
     if appeared && moment.time > run.start {
         run.changes.push((moment.time, Change::By(index)));
     }
-    let paused = !states_ignored && reading.in_pause(&moment.after);
-    if paused != run.paused {
-        run.changes.push((moment.time, if paused { Change::Pause } else { Change::Resume }));
-        run.paused = paused;
+    if paused && !run.paused {
+        run.changes.push((moment.time, Change::Pause));
     }
+    run.paused = paused;
 }
 
 /// `reopen = "continue"`: the lead leaves the state that had stopped the clock.
@@ -306,9 +332,6 @@ fn revive(policy: &Policy, run: &mut Run, moments: &[Moment], index: usize) {
     let Some(end) = run.end.take() else { return };
     for between in end.index.max(run.start_index + 1)..index {
         feed(policy, run, moments, between, true);
-        if run.end.is_some() {
-            return;
-        }
     }
     run.revived = true;
     feed(policy, run, moments, index, false);

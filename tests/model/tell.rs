@@ -43,8 +43,6 @@ struct Memory {
     /// The deadline as derived last, and the watermark at which it became so.
     due: Option<Timestamp>,
     due_since: Option<Timestamp>,
-    /// Watermark at which each deadline was derived first.
-    first_derived: BTreeMap<Timestamp, Timestamp>,
     /// Deadline and remainder as told last.
     told_due: (Option<Timestamp>, Option<i64>),
     pauses: BTreeMap<Timestamp, Option<Timestamp>>,
@@ -99,7 +97,13 @@ impl Teller<'_> {
 
     fn notice(&self, clock: &Clock, kind: &'static str, time: Timestamp) -> Said {
         // A clock that was overdue before it began (a deadline given by the source) is held by who holds it at its start.
-        let holder = self.holder(time.max(clock.start));
+        let mut holder = self.holder(time.max(clock.start));
+        if kind == "sla.started" {
+            (holder.owner, holder.team) = clock.starter.clone();
+        }
+        if let Some(end) = clock.end.as_ref().filter(|end| kind != "sla.started" && time >= end.at) {
+            (holder.owner, holder.team) = (end.owner.clone(), end.team.clone());
+        }
         // While paused there is no due instant; after a breach nothing remains.
         let paused = clock.end.is_none() && clock.paused_since.is_some();
         let due_at = clock.due.filter(|_| !paused);
@@ -197,9 +201,6 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &
         memory.due = clock.due;
         memory.due_since = Some(at);
     }
-    if let Some(due) = clock.due {
-        memory.first_derived.entry(due).or_insert(at);
-    }
 
     take_back(clock, memory, at, teller, said);
 
@@ -218,22 +219,22 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &
         tell(notice("sla.started", clock.start), Slot::Started);
         deadline_was_told = true;
     }
-    if clock.end.is_none() {
-        for (from, to) in &clock.pauses {
-            match (memory.pauses.get(from).copied(), to) {
-                (None, None) => {
-                    memory.pauses.insert(*from, None);
-                    tell(notice("sla.paused", *from), Slot::None);
-                    deadline_was_told = true;
-                }
-                (Some(None), Some(to)) => {
-                    memory.pauses.insert(*from, Some(*to));
-                    tell(notice("sla.resumed", *to), Slot::None);
-                    deadline_was_told = true;
-                }
-                _ => {}
+    for (from, to) in &clock.pauses {
+        match (memory.pauses.get(from).copied(), to) {
+            (None, None) => {
+                memory.pauses.insert(*from, None);
+                tell(notice("sla.paused", *from), Slot::None);
+                deadline_was_told = true;
             }
+            (Some(None), Some(to)) if clock.cut_short != Some(*from) => {
+                memory.pauses.insert(*from, Some(*to));
+                tell(notice("sla.resumed", *to), Slot::None);
+                deadline_was_told = true;
+            }
+            _ => {}
         }
+    }
+    if clock.end.is_none() {
         let deadline = (clock.due, clock.remaining_ms);
         if !deadline_was_told && deadline != memory.told_due {
             let previous_due_at = memory.told_due.0;
@@ -241,11 +242,13 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &
         }
         memory.told_due = deadline;
     } else {
-        // The outcome itself tells the deadline; one that a correction moves later is told like that of an open clock.
+        // A correction moves the deadline of a clock that has ended as it does an open one's; that of a clock which
+        // ends while paused is told by its outcome.
         let deadline = (clock.due, clock.remaining_ms);
-        if memory.outcome.is_some() && deadline != memory.told_due {
-            let previous_due_at = memory.told_due.0;
-            tell(Said { previous_due_at, ..notice("sla.deadline_moved", spoken) }, Slot::None);
+        if let (Some(told), false) = (memory.told_due.0, deadline_was_told)
+            && deadline.0 != Some(told)
+        {
+            tell(Said { previous_due_at: Some(told), ..notice("sla.deadline_moved", spoken) }, Slot::None);
         }
         memory.told_due = deadline;
     }
@@ -257,7 +260,7 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &
         && breached
         && memory.breached.is_none()
     {
-        let found_late = memory.first_derived.get(&due).map(|first| due <= *first);
+        let found_late = memory.due_since.map(|since| due <= since);
         let (open_ms, open_ms_by_owner) = clock.open_at_due.clone();
         let breach = Said { due_at: Some(due), remaining_ms: None, ..notice("sla.breached", due) };
         tell(Said { found_late, open_ms: Some(open_ms), open_ms_by_owner, ..breach }, Slot::Breached);
@@ -366,8 +369,7 @@ fn escalate(
     }
     for (place, text, instant) in current {
         let step = Some((place + 1, text.clone()));
-        let first = clock.due.and_then(|due| Some((due, memory.first_derived.get(&due)?)));
-        let found_late = first.map(|(due, first)| due <= *first);
+        let found_late = clock.due.zip(memory.due_since).map(|(due, since)| due <= since);
         let escalated = Said { due_at: clock.due, remaining_ms: None, ..teller.notice(clock, "sla.escalated", instant) };
         tell(Said { step, found_late, ..escalated }, Slot::Step(text.clone()));
     }
