@@ -9,3 +9,7 @@ pub mod event;
 pub mod policy;
 
 pub mod engine;
+
+pub mod load;
+
+pub mod cli;
