@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::generate::{PolicySpec, Record, TOLERANCE_MS, histories, policies, steps, words};
+use model::tell::rank;
 use model::{Answer, Said, Step};
 use plazo::engine::{Applied, Options, Shard, inspect};
+use plazo::policy::Family;
 use plazo::time::{Timestamp, format_seconds};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -18,8 +20,25 @@ type Line = BTreeMap<&'static str, String>;
 
 /// Fields that both sides fill, by the names of the output events.
 const FIELDS: [&str; 19] = [
-    "lead_id", "sla", "cycle", "target", "owner", "team", "started_at", "due_at", "remaining_seconds", "previous_due_at",
-    "found_late", "at", "valid_until", "step", "after", "stopped_at", "open_seconds", "open_seconds_by_owner", "reason",
+    "lead_id",
+    "sla",
+    "cycle",
+    "target",
+    "owner",
+    "team",
+    "started_at",
+    "due_at",
+    "remaining_seconds",
+    "previous_due_at",
+    "found_late",
+    "at",
+    "valid_until",
+    "step",
+    "after",
+    "stopped_at",
+    "open_seconds",
+    "open_seconds_by_owner",
+    "reason",
 ];
 
 fn engine_line(event: &Value, ids: &BTreeMap<String, (usize, String)>) -> Line {
@@ -114,6 +133,14 @@ fn loosen(line: &mut Line) {
     }
 }
 
+/// Where a notice stands among those decided at one watermark: instant, lead, SLA, clock, kind.
+fn place(line: &Line, families: &[Family]) -> (Timestamp, Timestamp, String, Option<usize>, String, usize) {
+    let instant = |field| Timestamp::parse(&line[field]).expect("an instant");
+    let family = families.iter().position(|family| family.name == line["sla"]);
+    let (lead, cycle) = (line["lead_id"].clone(), line["cycle"].clone());
+    (instant("as_of"), instant("time"), lead, family, cycle, rank(&line["type"]))
+}
+
 fn show(line: &Line) -> String {
     let rest: Vec<String> = line
         .iter()
@@ -162,6 +189,14 @@ fn differences(spec: &PolicySpec, history: &[Record]) -> Vec<String> {
             loosen(&mut line);
             told.push(line);
         }
+        // Order (12.15): step by step as the watermark moves; retractions stand before what replaces them.
+        let families = &shard.policy().families;
+        let keys: Vec<_> =
+            told.iter().filter(|line| line["type"] != "sla.retracted").map(|line| place(line, families)).collect();
+        if !keys.is_sorted() {
+            found
+                .push(format!("step {input}: out of order: {}", told.iter().map(show).collect::<Vec<_>>().join(" | ")));
+        }
         shard.commit();
         if answer != expected.answers[input] {
             found.push(format!("step {input}: engine answers {answer:?}, model {:?}", expected.answers[input]));
@@ -196,12 +231,21 @@ fn differences(spec: &PolicySpec, history: &[Record]) -> Vec<String> {
             .clocks
             .iter()
             .map(|clock| {
-                format!("{} {} {} {} {:?}", clock.sla, clock.cycle, clock.started_at, clock.state.name(), clock.stopped_at)
+                format!(
+                    "{} {} {} {} {:?}",
+                    clock.sla,
+                    clock.cycle,
+                    clock.started_at,
+                    clock.state.name(),
+                    clock.stopped_at
+                )
             })
             .collect();
         let model: Vec<String> = clocks
             .iter()
-            .map(|clock| format!("{} {} {} {} {:?}", clock.sla, clock.cycle, clock.start, clock.state, clock.stopped_at))
+            .map(|clock| {
+                format!("{} {} {} {} {:?}", clock.sla, clock.cycle, clock.start, clock.state, clock.stopped_at)
+            })
             .collect();
         let sorted = |mut lines: Vec<String>| {
             lines.sort();

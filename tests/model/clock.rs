@@ -19,7 +19,7 @@ pub struct Clock {
     /// 1-based.
     pub cycle: usize,
     pub start: Timestamp,
-    /// Who held the lead by the fact that started it.
+    /// Who held the lead by the facts of the start instant that came while the clock ran.
     pub starter: (Option<String>, Option<String>),
     /// Ordinal among the clocks of this SLA that start at one instant.
     pub ordinal: usize,
@@ -262,9 +262,11 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
             }
             Change::By(index) => {
                 let state = &moments[index].after;
-                let found = sla.targets.iter().filter(|other| matches(version, other, state)).find_map(|other| {
-                    given(other, state).map(|instant| (other, instant))
-                });
+                let found = sla
+                    .targets
+                    .iter()
+                    .filter(|other| matches(version, other, state))
+                    .find_map(|other| given(other, state).map(|instant| (other, instant)));
                 let Some((other, instant)) = found else { continue };
                 target = other;
                 by = true;
@@ -314,7 +316,9 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
         cycle,
         start: run.start,
         starter: {
-            let state = &moments[run.start_index].after;
+            let until = run.end.as_ref().map_or(usize::MAX, |end| end.index);
+            let last = moments.iter().take(until).rposition(|moment| moment.time <= run.start);
+            let state = &moments[last.map_or(run.start_index, |last| last.max(run.start_index))].after;
             (state.owner.clone(), state.team.clone())
         },
         ordinal,

@@ -1,14 +1,9 @@
 //! Random policies and histories, coarse in time so that ties, late arrivals and pauses at deadlines happen often.
 
 use std::fmt::{self, Write};
-use std::sync::Arc;
 
-use plazo::calendar::{Calendar, Duration, Schedule};
 use plazo::event::{Event, Fact, FactKind, Opportunity};
-use plazo::policy::{
-    AnyOf, Cancel, Condition, Disposition, Escalation, Family, Key, Lifecycle, OnReassign, Pause, Policy, Promise,
-    Reminder, Reopen, Rung, Sla, Stage, Start, Status, StatusSet, Stop, Target, Test, Version,
-};
+use plazo::policy::{Disposition, Policy, Reopen, Stage, parse};
 use plazo::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use proptest::collection::vec;
 use proptest::option::weighted;
@@ -35,26 +30,6 @@ pub fn hours(count: i64) -> Timestamp {
     BASE.plus_ms(count * HOUR_MS)
 }
 
-/// A duration by its words. Only those that the generator writes.
-pub fn duration(text: &str) -> Duration {
-    match text {
-        "end of business day" => return Duration::EndOfBusinessDays(0),
-        "end of 2 business days" => return Duration::EndOfBusinessDays(2),
-        _ => {}
-    }
-    let (number, unit) = text.split_once(' ').expect("a number and a unit");
-    let number: i64 = number.parse().expect("a whole number");
-    match unit {
-        "minutes" => Duration::Elapsed { ms: number * MINUTE_MS },
-        "hours" => Duration::Elapsed { ms: number * HOUR_MS },
-        "business minutes" => Duration::Open { ms: number * MINUTE_MS },
-        "business hours" => Duration::Open { ms: number * HOUR_MS },
-        "business days" => Duration::BusinessDays(number as u32),
-        "days" => Duration::Days(number as u32),
-        _ => panic!("no unit of the generator: {text}"),
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Starts {
     Created,
@@ -72,13 +47,6 @@ pub enum Stops {
     Call,
     Opportunity,
     CallOrDisposition,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TargetSpec {
-    /// `source = "webinar"`.
-    pub webinar: bool,
-    pub within: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,132 +100,14 @@ impl PolicySpec {
         PolicySpec { versions: vec![(BASE.plus_ms(-30 * DAY_MS), vec![sla])] }
     }
 
+    /// As the parser reads the files.
     pub fn policy(&self) -> Policy {
-        let versions: Vec<Version> = self.versions.iter().map(|(from, slas)| version(*from, slas)).collect();
-        let mut names: Vec<&str> = Vec::new();
-        for sla in versions.iter().flat_map(|version| &version.slas) {
-            if !names.contains(&sla.name.as_str()) {
-                names.push(&sla.name);
-            }
-        }
-        let families = names.iter().map(|name| Family {
-            name: (*name).to_owned(),
-            by_version: versions
-                .iter()
-                .map(|version| version.slas.iter().position(|sla| sla.name == *name))
-                .collect(),
+        let nothing = |_: &str| Err(std::io::Error::other("the generator names no files"));
+        let parsed = self.toml().into_iter().flat_map(|text| match parse("generated.toml", &text, &nothing) {
+            Ok(policy) => policy.versions,
+            Err(faults) => panic!("{faults}\n{text}"),
         });
-        let families = families.collect();
-        Policy { versions, families }
-    }
-}
-
-fn version(effective_from: Timestamp, slas: &[SlaSpec]) -> Version {
-    let statuses: Vec<Status> = STATUSES
-        .iter()
-        .map(|(name, stage, disposition)| Status { name: (*name).to_owned(), stage: *stage, disposition: *disposition })
-        .collect();
-    let mut lifecycle = Lifecycle { statuses, disposed: StatusSet::default() };
-    lifecycle.disposed = set(&lifecycle, &["qualified", "unsuitable", "nurture"]);
-    let office = Arc::new(Calendar {});
-    Version {
-        name: "Lead management SLA".to_owned(),
-        effective_from,
-        effective_from_written: effective_from,
-        between: vec!["Marketing".to_owned(), "Sales".to_owned()],
-        timezone: chrono_tz::Tz::UTC,
-        fingerprint: "0".to_owned(),
-        slas: slas.iter().map(|spec| sla(spec, &lifecycle, &office)).collect(),
-        lifecycle,
-        calendars: vec![("office".to_owned(), office)],
-        commitments: Vec::new(),
-    }
-}
-
-fn set(lifecycle: &Lifecycle, names: &[&str]) -> StatusSet {
-    let mut set = StatusSet::default();
-    for name in names {
-        set.insert(lifecycle.find(name).expect("a status of the lifecycle"));
-    }
-    set
-}
-
-fn sla(spec: &SlaSpec, lifecycle: &Lifecycle, office: &Arc<Calendar>) -> Sla {
-    let schedule = Schedule { calendar: spec.calendar.then(|| office.clone()), zone: chrono_tz::Tz::UTC };
-    let mut start = Start::default();
-    match spec.starts {
-        Starts::Created => start.created = true,
-        Starts::Assigned => start.assigned = true,
-        Starts::Opportunity => start.opportunity = true,
-        Starts::Status(names) => start.status = set(lifecycle, names),
-        Starts::Stage(stage) => start.stages = vec![stage],
-    }
-    let mut stop = Stop::default();
-    let call = || Some(AnyOf::These(vec!["call".to_owned()]));
-    match spec.stops {
-        Stops::AnyDisposition => stop.states = lifecycle.disposed.clone(),
-        Stops::Status(names) => stop.states = set(lifecycle, names),
-        Stops::AnyActivity => stop.activity = Some(AnyOf::Any),
-        Stops::Call => stop.activity = call(),
-        Stops::Opportunity => stop.opportunity = true,
-        Stops::CallOrDisposition => {
-            stop.activity = call();
-            stop.states = lifecycle.disposed.clone();
-        }
-    }
-    let condition = |name: &str, test| Condition { key: Key::Attribute(name.to_owned()), test };
-    let mut targets = Vec::new();
-    if let Some(within) = spec.segment {
-        let test = Test { any_of: Some(vec!["webinar".to_owned()]), ..Test::default() };
-        targets.push(Target {
-            label: within.to_owned(),
-            when: vec![condition("source", test)],
-            promise: Promise::Within(duration(within)),
-            schedule: schedule.clone(),
-        });
-    }
-    if spec.by {
-        targets.push(Target {
-            label: "respond_by".to_owned(),
-            when: vec![condition("respond_by", Test { present: Some(true), ..Test::default() })],
-            promise: Promise::By("respond_by".to_owned()),
-            schedule: schedule.clone(),
-        });
-    }
-    targets.push(Target {
-        label: spec.within.to_owned(),
-        when: Vec::new(),
-        promise: Promise::Within(duration(spec.within)),
-        schedule,
-    });
-    let reminders = spec.reminders.iter().map(|text| Reminder {
-        text: (*text).to_owned(),
-        at: match text.split_once('%') {
-            Some((share, _)) => Rung::Share { ppm: share.parse::<u32>().expect("a share") * 10_000 },
-            None => Rung::Before(duration(text.strip_suffix(" before").expect("a time before"))),
-        },
-    });
-    let escalations = spec.escalations.iter().map(|text| Escalation {
-        text: (*text).to_owned(),
-        after: duration(text),
-        notify: vec!["manager".to_owned()],
-        action: None,
-    });
-    Sla {
-        name: spec.name.to_owned(),
-        promised_by: Some("sales".to_owned()),
-        promise: None,
-        start,
-        stop,
-        pause: (!spec.pause.is_empty()).then(|| Pause { status: set(lifecycle, spec.pause), at_most: None }),
-        cancel: Cancel { deleted: spec.cancel_deleted, merged: true, status: set(lifecycle, spec.cancel) },
-        on_reassign: if spec.restart { OnReassign::Restart } else { OnReassign::Continue },
-        reopen: spec.reopen,
-        retarget: false,
-        points: None,
-        targets,
-        reminders: reminders.collect(),
-        escalations: escalations.collect(),
+        Policy::of(parsed.collect())
     }
 }
 
@@ -314,7 +164,8 @@ fn toml(from: Timestamp, slas: &[SlaSpec]) -> String {
         if !sla.pause.is_empty() {
             put(&mut out, format!("pause = {{ status = {:?} }}", sla.pause));
         }
-        put(&mut out, format!("cancel = {{ deleted = {}, status = {:?} }}", sla.cancel_deleted, sla.cancel));
+        let dead = if sla.cancel.is_empty() { String::new() } else { format!(", status = {:?}", sla.cancel) };
+        put(&mut out, format!("cancel = {{ deleted = {}{dead} }}", sla.cancel_deleted));
         put(&mut out, format!("on_reassign = \"{}\"", if sla.restart { "restart" } else { "continue" }));
         let reopen = match sla.reopen {
             Reopen::NewCycle => "new_cycle",
@@ -326,10 +177,7 @@ fn toml(from: Timestamp, slas: &[SlaSpec]) -> String {
             put(&mut out, format!("[[sla.target]]\nwhen = {{ source = \"webinar\" }}\nwithin = \"{within}\""));
         }
         if sla.by {
-            put(
-                &mut out,
-                "[[sla.target]]\nwhen = { respond_by = { present = true } }\nby = \"respond_by\"".to_owned(),
-            );
+            put(&mut out, "[[sla.target]]\nwhen = { respond_by = { present = true } }\nby = \"respond_by\"".to_owned());
         }
         put(&mut out, format!("[[sla.target]]\nwithin = \"{}\"", sla.within));
         for text in &sla.reminders {
@@ -514,12 +362,11 @@ fn facts() -> impl Strategy<Value = Fact<'static>> {
         team: team.map(Into::into),
         ..fact(FactKind::StatusChanged)
     });
-    let activity =
-        (select(vec!["call", "email"]), prop::bool::weighted(0.2)).prop_map(|(kind, automated)| Fact {
-            activity: Some(kind.into()),
-            automated,
-            ..fact(FactKind::Activity)
-        });
+    let activity = (select(vec!["call", "email"]), prop::bool::weighted(0.2)).prop_map(|(kind, automated)| Fact {
+        activity: Some(kind.into()),
+        automated,
+        ..fact(FactKind::Activity)
+    });
     let updated = attribute().prop_map(|(name, value)| Fact {
         attributes: [(name.into(), value.into())].into_iter().collect(),
         ..fact(FactKind::Updated)
@@ -544,8 +391,14 @@ fn records() -> impl Strategy<Value = Record> {
     let wait = prop_oneof![3 => Just(0i64), 5 => 1i64..5, 2 => 5i64..30];
     let late = prop_oneof![7 => Just(0i64), 3 => 1i64..40, 1 => -3i64..0];
     let repeats = weighted(0.06, any::<prop::sample::Index>());
-    (lead, wait, late, facts(), repeats, any::<bool>())
-        .prop_map(|(lead, wait, late, fact, repeats, pass)| Record { lead, wait, late, fact, repeats, pass })
+    (lead, wait, late, facts(), repeats, any::<bool>()).prop_map(|(lead, wait, late, fact, repeats, pass)| Record {
+        lead,
+        wait,
+        late,
+        fact,
+        repeats,
+        pass,
+    })
 }
 
 /// What is told of one to three leads, record by record.
@@ -568,7 +421,7 @@ pub fn steps(history: &[Record]) -> Vec<Step> {
             _ => event(&format!("lead-{}", record.lead), place, append.plus_ms(-record.late * HOUR_MS), &record.fact),
         };
         events.push(event.clone());
-        steps.push(Step::Record { append, event });
+        steps.push(Step::Record { append, event: Box::new(event) });
         if record.pass
             && let Some(next) = history.get(place + 1)
             && next.wait > 0

@@ -24,7 +24,7 @@ use tell::Ledger;
 #[derive(Clone, Debug)]
 pub enum Step {
     /// A record of the log: everything due before `append` fires first, what is due at it waits.
-    Record { append: Timestamp, event: Event<'static> },
+    Record { append: Timestamp, event: Box<Event<'static>> },
     /// Every record up to and including this instant has been read: everything due by it fires.
     Watermark(Timestamp),
 }

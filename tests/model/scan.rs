@@ -31,7 +31,8 @@ pub struct End {
     /// Who is credited.
     pub owner: Option<String>,
     pub team: Option<String>,
-    index: usize,
+    /// The fact that ended it.
+    pub index: usize,
 }
 
 /// One run of one SLA's clock.
@@ -108,9 +109,8 @@ impl Reading<'_> {
             return false;
         }
         let left_end = self.in_end(&moment.before);
-        let left_disposition = self.sla.stop.by_act()
-            && self.in_disposition(&moment.before)
-            && !self.in_disposition(&moment.after);
+        let left_disposition =
+            self.sla.stop.by_act() && self.in_disposition(&moment.before) && !self.in_disposition(&moment.after);
         left_end || left_disposition
     }
 

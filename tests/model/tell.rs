@@ -60,7 +60,7 @@ impl Memory {
 }
 
 /// Order of kinds among notices of one instant (12.15).
-fn rank(kind: &str) -> usize {
+pub fn rank(kind: &str) -> usize {
     const KINDS: [&str; 7] = [
         "sla.started",
         "sla.paused",
@@ -153,8 +153,7 @@ impl Teller<'_> {
 pub fn tell(policy: &Policy, lead_id: &str, lead: &mut Lead, instant: Instant, said: &mut Vec<Said>) {
     let known = lead.known(instant.at).to_vec();
     let now = clocks(policy, &known);
-    let mut teller =
-        Teller { lead_id, instant, moments: walk(&known), retracted: Vec::new(), told: Vec::new() };
+    let mut teller = Teller { lead_id, instant, moments: walk(&known), retracted: Vec::new(), told: Vec::new() };
     let key = |clock: &Clock| (clock.family, clock.start, clock.ordinal);
     let present: BTreeSet<Key> = now.iter().map(key).collect();
     let vanished: Vec<Key> = lead.ledger.clocks.keys().filter(|key| !present.contains(key)).copied().collect();
@@ -253,7 +252,7 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &
         memory.told_due = deadline;
     }
 
-    remind(clock, memory, by_fact, &template, &mut tell);
+    remind(clock, memory, &template, &mut tell);
 
     let breached = clock.breached_by(limit) && (clock.end.is_some() || clock.remaining_ms.is_none());
     if let Some(due) = clock.due
@@ -328,7 +327,7 @@ fn take_back(clock: &Clock, memory: &mut Memory, at: Timestamp, teller: &mut Tel
 
 /// Reminders are told only by the passing of their very instant: one that was not ahead when it became known is passed
 /// over, and one that passed while the clock was stopped or paused too.
-fn remind(clock: &Clock, memory: &mut Memory, _by_fact: bool, teller: &Teller<'_>, tell: &mut impl FnMut(Said, Slot)) {
+fn remind(clock: &Clock, memory: &mut Memory, teller: &Teller<'_>, tell: &mut impl FnMut(Said, Slot)) {
     let Instant { at, passing, .. } = teller.instant;
     let running = passing && clock.end.is_none() && clock.paused_since.is_none();
     let Some(due) = clock.due.filter(|_| running) else { return };
@@ -370,7 +369,8 @@ fn escalate(
     for (place, text, instant) in current {
         let step = Some((place + 1, text.clone()));
         let found_late = clock.due.zip(memory.due_since).map(|(due, since)| due <= since);
-        let escalated = Said { due_at: clock.due, remaining_ms: None, ..teller.notice(clock, "sla.escalated", instant) };
+        let escalated =
+            Said { due_at: clock.due, remaining_ms: None, ..teller.notice(clock, "sla.escalated", instant) };
         tell(Said { step, found_late, ..escalated }, Slot::Step(text.clone()));
     }
 }
@@ -382,7 +382,11 @@ pub fn finals(policy: &Policy, lead: &Lead, watermark: Timestamp) -> Vec<FinalCl
     let finals = clocks(policy, lead.known(at)).into_iter().map(|clock| {
         let state = match &clock.end {
             Some(end) if clock.verdict() == Some("sla.cancelled") => {
-                if clock.breached_by(end.at) { "breached" } else { "cancelled" }
+                if clock.breached_by(end.at) {
+                    "breached"
+                } else {
+                    "cancelled"
+                }
             }
             Some(_) if clock.verdict() == Some("sla.met") => "met",
             Some(_) => "met_late",
