@@ -213,7 +213,7 @@ impl Diff<'_> {
     fn clock(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) {
         let was_told = told.started.stands;
         let revived = told.outcome.is_some() && clock.end.is_none();
-        let derived_now = !was_told || revived || told.deadline != clock.deadline;
+        let derived_now = !was_told || told.deadline != clock.deadline;
         if derived_now {
             told.late = clock.due().is_some_and(|due| due <= self.at);
         }
@@ -248,7 +248,7 @@ impl Diff<'_> {
             self.speech.say(Some(index), self.moved_at, id, NoticeKind::DeadlineMoved, Said::Moved { previous });
         }
         told.deadline = clock.deadline;
-        self.rungs(lead, index, clock, told, derived_now);
+        self.rungs(lead, index, clock, told, derived_now || revived);
         if let (true, false, Deadline::At(due)) = (breached, told.breached.stands, clock.deadline) {
             let id = statement(lead, told_key(told), NoticeKind::Breached, 0, told.breached.count).id();
             told.breached.make();
@@ -286,7 +286,6 @@ impl Diff<'_> {
     ) {
         let ended = clock.ended_at();
         let reason = match outcome.map(|told| told.outcome) {
-            _ if clock.revived && outcome.is_none() => "reopened",
             Some(Outcome::Met) => "met_in_time",
             Some(Outcome::Cancelled) => "cancelled",
             Some(Outcome::MetLate) => "stopped_earlier",

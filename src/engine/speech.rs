@@ -98,9 +98,12 @@ impl Speaker<'_> {
         let team = holder.and_then(|hold| self.lead.said(hold.team));
         let target = clock.promise(self.rules);
         let policy = self.rules.policy_part(clock.version);
-        // Of a pause after the breach nothing remains; the notice of a pause never gives an instant.
-        let due_at = clock.due().filter(|_| said.kind != NoticeKind::Paused);
-        let remaining = match (clock.deadline, clock.due()) {
+        // A clock that was paused at or after its deadline has one, of which nothing remains: breach and ladder give it, what
+        // tells of the pause does not.
+        let tells_of_pause = matches!(said.kind, NoticeKind::Started | NoticeKind::Paused | NoticeKind::DeadlineMoved);
+        let stands_still = clock.paused && clock.end.is_none();
+        let due_at = clock.due().filter(|_| !(tells_of_pause && stands_still));
+        let remaining = match (clock.deadline, due_at) {
             (_, Some(_)) => None,
             (Deadline::Remaining(ms), _) => Some(Seconds(ms)),
             (Deadline::At(due), _) => Some(Seconds(match clock.pauses.last() {
