@@ -176,7 +176,7 @@ impl Fold {
             if fact.time <= gone {
                 return;
             }
-            self.begin_life();
+            self.begin_life(fact.time);
         }
         let words = rules.policy.words_at(fact.time) as u16;
         let index_of = |status: Sym| lead.said(status).and_then(|name| rules.version(words).lifecycle.find(name));
@@ -225,10 +225,14 @@ impl Fold {
         }
     }
 
-    fn begin_life(&mut self) {
+    /// Nobody holds a new life yet, also where a clock goes on through it.
+    fn begin_life(&mut self, at: Timestamp) {
         self.now = Situation::default();
         self.attributes.clear();
         for thread in &mut self.threads {
+            if let Some(index) = thread.running {
+                self.clocks[index].holds.push(Hold { from: at, owner: 0, team: 0 });
+            }
             *thread = Thread {
                 running: thread.running,
                 last: thread.running,
@@ -308,24 +312,18 @@ impl Fold {
             thread.counted = false;
         }
         let last = thread.last.map(|index| &self.clocks[index]);
-        // Whether the lead comes back is a matter of the version that governed its last clock.
-        let (left_block, left_disposition, reopen) = match last {
-            Some(clock) if clock.version != version => {
-                let (was, is) = (
-                    change.status(rules, clock.version, &change.before),
-                    change.status(rules, clock.version, &change.after),
-                );
-                let rule = clock.rule(rules);
-                let blocks = |status| rule.stop.states.contains(status) || rule.cancel.status.contains(status);
-                let disposed = &rules.version(clock.version).lifecycle.disposed;
-                let left = rule.stop.by_act() && disposed.contains(was) && !disposed.contains(is);
-                (blocks(was) && !blocks(is), left, rule.reopen)
+        // What becomes of the last clock is a matter of the version that governs it, a new cycle of the one in force.
+        let disposed = &lifecycle.disposed;
+        let left_disposition = sla.stop.by_act() && disposed.contains(was) && !disposed.contains(is);
+        let (left_block, reopen) = match last {
+            Some(clock) if clock.version != version && clock.rule(rules).reopen == Reopen::Continue => {
+                let states = &clock.rule(rules).stop.states;
+                let left = states.contains(change.status(rules, clock.version, &change.before))
+                    && !states.contains(change.status(rules, clock.version, &change.after));
+                (left, Reopen::Continue)
             }
-            _ => {
-                let disposed = &lifecycle.disposed;
-                let left = sla.stop.by_act() && disposed.contains(was) && !disposed.contains(is);
-                (blocked(was) && !blocked(is), left, sla.reopen)
-            }
+            Some(clock) => (blocked(was) && !blocked(is), clock.rule(rules).reopen),
+            None => (blocked(was) && !blocked(is), sla.reopen),
         };
         let mut starts = false;
         if left_block || (left_disposition && reopen == Reopen::NewCycle && !blocked(is)) {

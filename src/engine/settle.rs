@@ -297,10 +297,11 @@ impl Diff<'_> {
             Taking { lead, speech: self.speech, clock: Some(index), told, reason }.outcome();
         }
         let steps = &self.rules.of(clock.version, clock.sla).steps;
-        let (at, inclusive) = (self.at, self.inclusive);
+        let at = self.at;
+        // A step that a moved deadline puts at the watermark is not after it.
         let holds = |key: u32| {
             let instant = steps.iter().position(|step| *step == key).and_then(|step| clock.steps.get(step));
-            breached && instant.is_some_and(|step| *step < ended && (*step < at || (inclusive && *step == at)))
+            breached && instant.is_some_and(|step| *step < ended && *step <= at)
         };
         let mut take = Taking { lead, speech: self.speech, clock: Some(index), told, reason };
         take.steps(|key| !holds(key));
