@@ -71,7 +71,6 @@ pub struct Fold {
     pub next_fact: Option<Timestamp>,
     threads: Vec<Thread>,
     attributes: Vec<(Sym, Sym)>,
-    changed: Vec<Sym>,
     now: Situation,
 }
 
@@ -162,7 +161,6 @@ impl Fold {
         for clock in &mut self.clocks {
             clock.pass(at, false);
         }
-        self.changed.clear();
         for fact in facts {
             self.fact(rules, lead, fact);
         }
@@ -174,7 +172,7 @@ impl Fold {
     fn fact(&mut self, rules: &Rules, lead: &Lead, fact: &FactRow) {
         if let Some(gone) = self.now.gone {
             if fact.time <= gone {
-                return;
+                return self.learn(rules, lead, fact);
             }
             self.begin_life(fact.time);
         }
@@ -206,14 +204,6 @@ impl Fold {
             creates: fact.kind == FactKind::Created && !before.created,
             assigns: fact.owner.is_some_and(|owner| owner != 0 && owner != before.owner),
         };
-        for &(name, value) in lead.attributes_of(fact) {
-            match self.attributes.iter_mut().find(|known| known.0 == name) {
-                Some(known) if known.1 == value => continue,
-                Some(known) => known.1 = value,
-                None => self.attributes.push((name, value)),
-            }
-            self.changed.push(name);
-        }
         for family in 0..self.threads.len() as u16 {
             match (self.threads[usize::from(family)].running, change.after.gone) {
                 (Some(clock), Some(_)) => self.lose(rules, family, clock, &change),
@@ -222,6 +212,27 @@ impl Fold {
                 (None, None) => self.idle(rules, family, &change),
             }
             self.note_hold(rules, family, &change);
+        }
+        self.learn(rules, lead, fact);
+    }
+
+    /// Takes up what a fact says of attributes, and notes the clocks whose deadline the source gives anew (SEMANTICS 12.35).
+    fn learn(&mut self, rules: &Rules, lead: &Lead, fact: &FactRow) {
+        for &(name, value) in lead.attributes_of(fact) {
+            match self.attributes.iter_mut().find(|known| known.0 == name) {
+                Some(known) if known.1 == value => continue,
+                Some(known) => known.1 = value,
+                None => self.attributes.push((name, value)),
+            }
+            let name = lead.str(name);
+            if !rules.gives_deadline(name) {
+                continue;
+            }
+            for index in self.threads.iter().filter_map(|thread| thread.running) {
+                let clock = &mut self.clocks[index];
+                let by = |target: &Target| matches!(&target.promise, Promise::By(by) if by == name);
+                clock.source_spoke |= clock.rule(rules).targets.iter().any(by);
+            }
         }
     }
 
@@ -285,7 +296,6 @@ impl Fold {
         if change.assigns {
             let due_passed = clock.breached || matches!(clock.due(), Some(due) if due <= at && !clock.fresh);
             if clock.was_held && sla.on_reassign == OnReassign::Restart && !due_passed {
-                clock.base = at;
                 clock.rebased = true;
             }
             clock.was_held = true;
@@ -441,22 +451,22 @@ impl Fold {
         if clock.fresh {
             let target = self.choose(rules, lead, clock.version, sla, |_| true).unwrap_or(sla.targets.len() - 1);
             self.clocks[index].target = target as u16;
-        } else if clock.end.is_some() {
+        } else if !clock.rebased && !clock.source_spoke {
             return;
         } else {
             let by = |target: &Target| matches!(target.promise, Promise::By(_));
-            let spoke = rules.of(clock.version, clock.sla).has_by && self.source_spoke(lead, sla);
-            let given = if spoke { self.choose(rules, lead, clock.version, sla, by) } else { None };
-            let restarts = clock.rebased && !clock.moved_by_source(rules);
+            let given = if clock.source_spoke { self.choose(rules, lead, clock.version, sla, by) } else { None };
+            let restarts = clock.rebased && clock.end.is_none() && !clock.moved_by_source(rules);
             let clock = &mut self.clocks[index];
+            clock.rebased = false;
             match given {
                 Some(target) => {
                     clock.target = target as u16;
                     clock.breached = false;
                 }
-                None if restarts => {}
+                None if restarts => clock.base = at,
                 None => {
-                    clock.rebased = false;
+                    clock.source_spoke = false;
                     return;
                 }
             }
@@ -509,14 +519,6 @@ impl Fold {
 
     fn instant_given(&self, lead: &Lead, name: &str) -> Option<Timestamp> {
         Timestamp::parse(self.attribute(lead, name)?).ok()
-    }
-
-    /// Whether an attribute that some `by` target reads appeared or changed at this instant (SEMANTICS 12.35).
-    fn source_spoke(&self, lead: &Lead, sla: &Sla) -> bool {
-        self.changed.iter().any(|name| {
-            let name = lead.str(*name);
-            sla.targets.iter().any(|target| matches!(&target.promise, Promise::By(by) if by == name))
-        })
     }
 
     /// Puts the clocks in order and counts the cycles.

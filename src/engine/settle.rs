@@ -393,15 +393,14 @@ impl Diff<'_> {
             if instant == Timestamp::MAX || mark.as_ref().is_some_and(|mark| mark.claim.stands) {
                 continue;
             }
-            if !self.passed(instant) {
+            match mark {
                 // A step that was passed over and now lies ahead will be told.
-                if let Some(mark) = mark {
-                    mark.at = Timestamp::MIN;
-                }
-                self.look_at(instant);
-                continue;
+                Some(mark) if instant > self.at => mark.at = Timestamp::MIN,
+                Some(mark) if mark.at != Timestamp::MIN => continue,
+                _ => {}
             }
-            if mark.is_some_and(|mark| mark.at != Timestamp::MIN) {
+            if !self.passed(instant) {
+                self.look_at(instant);
                 continue;
             }
             if let Some((_, earlier, key)) = current.replace((step, instant, key)) {
