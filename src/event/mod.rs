@@ -1,11 +1,33 @@
 //! Input events: CloudEvents and CSV rows -> facts, or a named rejection (INTERFACE "Input events", SEMANTICS §9).
 
+mod binary;
+mod decode;
+mod encode;
+mod object;
+mod split;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use smallvec::SmallVec;
 
 use crate::time::Timestamp;
+
+pub use binary::{decode_binary, decode_binary_plain};
+pub use decode::decode;
+pub use encode::encode;
+pub use split::{Form, batch, form, lines};
+
+/// The largest event that is read, in bytes of its JSON text (of its body in binary mode).
+pub const MAX_EVENT_BYTES: usize = 1 << 20;
+/// The longest `id` and `source`, in bytes.
+pub const MAX_ID_BYTES: usize = 1_024;
+/// The longest lead id, owner, team, status, kind of activity, opportunity id, currency and attribute name, in bytes.
+pub const MAX_NAME_BYTES: usize = 512;
+/// The longest attribute value and `reason`, in bytes of its text.
+pub const MAX_VALUE_BYTES: usize = 16 << 10;
+/// The most attributes that one event may carry.
+pub const MAX_ATTRIBUTES: usize = 256;
 
 /// One delivery, decoded: what it says about which lead, and when.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +54,37 @@ pub enum FactKind {
     Deleted = 5,
     Merged = 6,
     Opportunity = 7,
+}
+
+impl FactKind {
+    pub const ALL: [FactKind; 8] = [
+        FactKind::Created,
+        FactKind::Assigned,
+        FactKind::StatusChanged,
+        FactKind::Activity,
+        FactKind::Updated,
+        FactKind::Deleted,
+        FactKind::Merged,
+        FactKind::Opportunity,
+    ];
+
+    /// The CloudEvents `type`.
+    pub const fn type_name(self) -> &'static str {
+        match self {
+            FactKind::Created => "lead.created",
+            FactKind::Assigned => "lead.assigned",
+            FactKind::StatusChanged => "lead.status_changed",
+            FactKind::Activity => "lead.activity",
+            FactKind::Updated => "lead.updated",
+            FactKind::Deleted => "lead.deleted",
+            FactKind::Merged => "lead.merged",
+            FactKind::Opportunity => "opportunity.created",
+        }
+    }
+
+    pub fn from_type_name(name: &str) -> Option<FactKind> {
+        FactKind::ALL.into_iter().find(|kind| kind.type_name() == name)
+    }
 }
 
 /// What one event says. `None` is "not said", never "cleared"; `Some("")` for owner or team is "nobody", "none".
@@ -64,7 +117,45 @@ pub struct Opportunity<'a> {
     pub currency: Option<Cow<'a, str>>,
 }
 
+impl Event<'_> {
+    /// The same event, holding its own text.
+    pub fn into_owned(self) -> Event<'static> {
+        Event {
+            source: owned(self.source),
+            id: owned(self.id),
+            lead_id: owned(self.lead_id),
+            time: self.time,
+            recorded_time: self.recorded_time,
+            fact: self.fact.into_owned(),
+        }
+    }
+}
+
+fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
+}
+
 impl Fact<'_> {
+    /// The same fact, holding its own text.
+    pub fn into_owned(self) -> Fact<'static> {
+        Fact {
+            kind: self.kind,
+            status: self.status.map(owned),
+            owner: self.owner.map(owned),
+            team: self.team.map(owned),
+            attributes: self.attributes.into_iter().map(|(name, value)| (owned(name), owned(value))).collect(),
+            activity: self.activity.map(owned),
+            automated: self.automated,
+            opportunity: self.opportunity.map(|o| Opportunity {
+                id: o.id.map(owned),
+                value: o.value,
+                currency: o.currency.map(owned),
+            }),
+            into: self.into.map(owned),
+            reason: self.reason.map(owned),
+        }
+    }
+
     pub fn new(kind: FactKind) -> Self {
         Fact {
             kind,
@@ -143,6 +234,12 @@ pub struct Rejection {
     pub reason: Reason,
     pub detail: String,
     pub id: Option<String>,
+}
+
+impl Rejection {
+    pub(crate) fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Rejection { reason, detail: detail.into(), id: None }
+    }
 }
 
 impl fmt::Display for Reason {
