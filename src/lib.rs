@@ -1,4 +1,5 @@
 //! plazo
+pub mod metrics;
 pub mod time;
 
 pub mod timer_wheel;
@@ -9,3 +10,5 @@ pub mod event;
 pub mod policy;
 
 pub mod engine;
+
+pub mod config;
