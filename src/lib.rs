@@ -12,3 +12,10 @@ pub mod policy;
 pub mod engine;
 
 pub mod config;
+pub mod view;
+
+pub mod api;
+pub mod embedded;
+pub mod load;
+
+pub mod cli;

@@ -25,5 +25,6 @@ pub use rules::Rules;
 pub use settle::OpenState;
 pub use shard::{Applied, OpenCount, Options, Progress, Shard, Turn};
 
+
 #[cfg(test)]
 mod tests;

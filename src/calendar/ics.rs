@@ -1,0 +1,139 @@
+//! Holidays from an iCalendar file (RFC 5545): the dates of its all-day events, repeated ones unrolled.
+//!
+//! Events with a time of day are no holidays and are passed over, as are cancelled ones and all other components.
+
+use std::collections::BTreeSet;
+
+use chrono::{Datelike, Days, NaiveDate};
+use icalendar::parser::{Component, read_calendar, unfold};
+use rrule::RRuleSet;
+
+use super::compiled::{FIRST_YEAR, LAST_YEAR};
+
+/// Why a file gives no holidays.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct IcsError {
+    /// 1-based, where it could be found.
+    pub line: Option<usize>,
+    pub message: String,
+}
+
+/// A whole holiday of more days than this is a mistake.
+const MOST_DAYS: i64 = 3_660;
+/// More dates than the years that calendars cover could hold of a daily event.
+const MOST_REPEATS: u16 = u16::MAX;
+
+/// The dates of all-day events from 1970 to 2200.
+///
+/// # Errors
+/// [`IcsError`] where the text is no calendar, or an event cannot be understood.
+pub fn parse_ics(text: &str) -> Result<BTreeSet<NaiveDate>, IcsError> {
+    let plain = text.trim_start_matches('\u{feff}');
+    if !plain.trim_start().to_ascii_uppercase().starts_with("BEGIN:VCALENDAR") {
+        return Err(IcsError {
+            line: Some(1),
+            message: "expected an iCalendar file that begins with BEGIN:VCALENDAR".into(),
+        });
+    }
+    let unfolded = unfold(plain);
+    let calendar = read_calendar(&unfolded)
+        .map_err(|error| IcsError { line: None, message: format!("no iCalendar file: {}", first_line(&error)) })?;
+    let mut dates = BTreeSet::new();
+    for event in calendar.components.iter().filter(|part| part.name.as_ref().eq_ignore_ascii_case("VEVENT")) {
+        if value(event, "STATUS").is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED")) {
+            continue;
+        }
+        let Some(start) = value(event, "DTSTART") else { continue };
+        // A time of day makes it an appointment.
+        if start.contains('T') {
+            continue;
+        }
+        add_event(event, &start, &mut dates).map_err(|message| IcsError { line: line_of(text, &start), message })?;
+    }
+    Ok(dates)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().find(|line| !line.trim().is_empty()).unwrap_or("it cannot be read")
+}
+
+fn line_of(text: &str, value: &str) -> Option<usize> {
+    text.lines().position(|line| line.trim_end().ends_with(value)).map(|index| index + 1)
+}
+
+fn value(event: &Component<'_>, name: &str) -> Option<String> {
+    values(event, name).next()
+}
+
+fn values<'e>(event: &'e Component<'_>, name: &'e str) -> impl Iterator<Item = String> + 'e {
+    let matching = event.properties.iter().filter(move |property| property.name.as_ref().eq_ignore_ascii_case(name));
+    matching.map(|property| property.val.as_ref().trim().to_owned())
+}
+
+fn date(text: &str) -> Result<NaiveDate, String> {
+    NaiveDate::parse_from_str(text.get(..8).unwrap_or(text), "%Y%m%d")
+        .map_err(|_| format!("expected a date such as 20261225, found {text:?}"))
+}
+
+fn add_event(event: &Component<'_>, start: &str, dates: &mut BTreeSet<NaiveDate>) -> Result<(), String> {
+    let first = date(start)?;
+    let days = match (value(event, "DTEND"), value(event, "DURATION")) {
+        (Some(end), _) => date(&end)?.signed_duration_since(first).num_days().max(1),
+        (None, Some(duration)) => duration_days(&duration)?,
+        (None, None) => 1,
+    };
+    if days > MOST_DAYS {
+        return Err(format!("an event of {days} days is no holiday"));
+    }
+    let mut starts = BTreeSet::from([first]);
+    for rule in values(event, "RRULE") {
+        starts.extend(repeats(first, &rule)?);
+    }
+    for list in values(event, "RDATE") {
+        for text in list.split(',') {
+            starts.insert(date(text)?);
+        }
+    }
+    for list in values(event, "EXDATE") {
+        for text in list.split(',') {
+            starts.remove(&date(text)?);
+        }
+    }
+    for start in starts {
+        let span = start.iter_days().take(days as usize);
+        dates.extend(span.filter(|date| (FIRST_YEAR..=LAST_YEAR).contains(&date.year())));
+    }
+    Ok(())
+}
+
+/// `P3D`, `P2W`; an all-day event lasts whole days (RFC 5545 §3.6.1).
+fn duration_days(text: &str) -> Result<i64, String> {
+    let expected = || format!("expected a duration of whole days such as P2D, found {text:?}");
+    let rest = text.strip_prefix("+").unwrap_or(text).strip_prefix('P').ok_or_else(expected)?;
+    let (number, unit) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(expected)?);
+    let number: i64 = number.parse().map_err(|_| expected())?;
+    match unit {
+        "D" => Ok(number.max(1)),
+        "W" => number.checked_mul(7).map(|days| days.max(1)).ok_or_else(expected),
+        _ => Err(expected()),
+    }
+}
+
+/// The dates of a repetition, unrolled in UTC midnights so that no zone can shift a date.
+fn repeats(first: NaiveDate, rule: &str) -> Result<BTreeSet<NaiveDate>, String> {
+    let parts: Vec<String> = rule
+        .split(';')
+        .map(|part| match part.strip_prefix("UNTIL=") {
+            Some(until) if !until.contains('T') => format!("UNTIL={until}T000000Z"),
+            Some(until) if !until.ends_with('Z') => format!("UNTIL={until}Z"),
+            _ => part.to_owned(),
+        })
+        .collect();
+    let set: RRuleSet = format!("DTSTART:{}T000000Z\nRRULE:{}", first.format("%Y%m%d"), parts.join(";"))
+        .parse()
+        .map_err(|error| format!("the rule {rule:?} cannot be read: {error}"))?;
+    let end = NaiveDate::from_ymd_opt(LAST_YEAR + 1, 1, 1).unwrap_or(first) - Days::new(1);
+    let found = set.all(MOST_REPEATS).dates.into_iter().map(|instant| instant.date_naive());
+    Ok(found.take_while(|date| *date <= end).collect())
+}

@@ -1,0 +1,2 @@
+mod fault;
+mod intake;
