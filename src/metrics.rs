@@ -280,12 +280,12 @@ impl Metrics {
         })
     }
 
-    /// One event had this result; `None` where not even its type could be read.
-    pub fn event(&self, event_type: Option<&str>, result: EventResult) {
+    /// So many events had this result; `None` where not even their type could be read.
+    pub fn events(&self, event_type: Option<&str>, result: EventResult, count: u64) {
         let unknown = self.event_types.len();
         let index = event_type.and_then(|name| self.event_types.iter().position(|known| *known == name));
         if let Some(by_result) = self.events.get(index.unwrap_or(unknown)) {
-            by_result[result as usize].inc();
+            by_result[result as usize].inc_by(count);
         }
     }
 
@@ -295,8 +295,8 @@ impl Metrics {
         }
     }
 
-    pub fn dead_letter_accepted(&self) {
-        self.resubmitted.inc();
+    pub fn dead_letters_accepted(&self, count: u64) {
+        self.resubmitted.inc_by(count);
     }
 
     /// A notice is durable. `sla`: the index of the policy's SLA, beyond the last for one it no longer has.
@@ -470,7 +470,7 @@ mod tests {
     #[test]
     fn every_metric_is_registered_as_the_table_says() {
         let metrics = metrics();
-        metrics.event(Some("lead.created"), EventResult::Accepted);
+        metrics.events(Some("lead.created"), EventResult::Accepted, 1);
         metrics.told_after_due("sla.breached", 0.1);
         metrics.open_clocks("disposition", "running", 1);
         metrics.watermark_lag("grace", &["grace", "none"], 2.0);
@@ -505,8 +505,8 @@ mod tests {
     #[test]
     fn what_is_not_in_the_table_of_words_counts_as_unknown() {
         let metrics = metrics();
-        metrics.event(Some("lead.sang"), EventResult::Rejected);
-        metrics.event(None, EventResult::Rejected);
+        metrics.events(Some("lead.sang"), EventResult::Rejected, 1);
+        metrics.events(None, EventResult::Rejected, 1);
         metrics.notice("sla.retracted", usize::from(u16::MAX));
         let text = String::from_utf8(metrics.text()).expect("text");
         assert!(text.contains("plazo_events_total{result=\"rejected\",type=\"unknown\"} 2"), "{text}");

@@ -249,7 +249,9 @@ pub struct DeadLetter {
 
 /// A shell as HTTP sees it.
 pub trait Shell: Send + Sync {
-    fn status(&self) -> watch::Receiver<Status>;
+    fn phase(&self) -> watch::Receiver<Phase>;
+
+    fn status(&self) -> Status;
 
     /// The number of the last committed notice, now and as it grows.
     fn last_notice(&self) -> watch::Receiver<u64>;

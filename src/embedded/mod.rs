@@ -1,2 +1,7 @@
 mod fault;
+mod index;
+mod lock;
+mod turn;
+mod reader;
+mod store;
 mod intake;
