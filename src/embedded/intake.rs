@@ -150,6 +150,10 @@ impl<T> Intake<T> {
         self.wake.notify_one();
     }
 
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     pub fn waiting_events(&self) -> usize {
         self.lock().events
     }

@@ -35,6 +35,10 @@ impl Reader {
         Reader { path: directory.join(FILE_NAME), idle: Mutex::new(Vec::new()) }
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Runs `ask` in one transaction, so that all it sees is of one moment.
     fn ask<T>(&self, ask: impl FnOnce(&Connection) -> Answer<T>) -> Result<T, ReadFault> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
