@@ -7,6 +7,7 @@ mod compiled;
 mod duration;
 mod hours;
 mod ics;
+mod paused;
 #[cfg(test)]
 mod tests;
 mod zone;

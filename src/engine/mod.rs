@@ -25,6 +25,5 @@ pub use rules::Rules;
 pub use settle::OpenState;
 pub use shard::{Applied, OpenCount, Options, Progress, Shard, Turn};
 
-
 #[cfg(test)]
 mod tests;

@@ -6,14 +6,15 @@
 use std::borrow::Cow;
 
 use serde::de::MapAccess;
-use smallvec::SmallVec;
 
+use super::check::{
+    bad_time, check_attribute, instant, is_json, name, name_of_delivery, not_cloudevent, number, required, text, word,
+    wrong_type,
+};
 use super::object::{self, Field, Sink, clip};
 use super::{
-    Event, Fact, FactKind, MAX_ATTRIBUTES, MAX_EVENT_BYTES, MAX_ID_BYTES, MAX_NAME_BYTES, MAX_VALUE_BYTES, Opportunity,
-    Reason, Rejection,
+    AttributeList, Event, Fact, FactKind, MAX_ATTRIBUTES, MAX_EVENT_BYTES, MAX_ID_BYTES, Opportunity, Reason, Rejection,
 };
-use crate::time::Timestamp;
 
 /// Reads one structured CloudEvent (JSON). The event borrows its texts from `bytes` unless they hold escapes.
 ///
@@ -62,7 +63,9 @@ impl<'a> Sink<'a> for Envelope<'a> {
     fn entry<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error> {
         let field = match key.as_ref() {
             "data" => {
-                self.data = Data::default();
+                if self.data.begins != Field::Absent {
+                    self.data = Data::default();
+                }
                 return map.next_value_seed(object::Into(&mut self.data));
             }
             "specversion" => &mut self.specversion,
@@ -110,7 +113,9 @@ impl<'a> Sink<'a> for Data<'a> {
     fn entry<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error> {
         let field = match key.as_ref() {
             "attributes" => {
-                self.attributes = Attributes::default();
+                if self.attributes.begins != Field::Absent {
+                    self.attributes = Attributes::default();
+                }
                 return map.next_value_seed(object::Into(&mut self.attributes));
             }
             "lead_id" => &mut self.lead_id,
@@ -141,7 +146,7 @@ impl<'a> Sink<'a> for Data<'a> {
 #[derive(Default)]
 struct Attributes<'a> {
     begins: Field<'a>,
-    entries: SmallVec<[(Cow<'a, str>, Cow<'a, str>); 4]>,
+    entries: AttributeList<'a>,
     too_many: bool,
 }
 
@@ -173,7 +178,7 @@ impl<'a> Sink<'a> for Attributes<'a> {
 
 impl<'a> Envelope<'a> {
     /// The event, if the fields could be `read` at all and are in order; the refusal carries the id.
-    pub(super) fn judge(mut self, read: Result<(), Rejection>) -> Result<Event<'a>, Rejection> {
+    pub(super) fn judge(&mut self, read: Result<(), Rejection>) -> Result<Event<'a>, Rejection> {
         read.and_then(|()| self.event()).map_err(|mut rejection| {
             if let Field::Text(id) = &self.id
                 && !id.is_empty()
@@ -187,6 +192,7 @@ impl<'a> Envelope<'a> {
 
     fn event(&mut self) -> Result<Event<'a>, Rejection> {
         self.check_envelope()?;
+        let id = name_of_delivery("id", &self.id)?;
         let kind = self.kind()?;
         let source = name_of_delivery("source", &self.source)?;
         let lead_id = self.lead_id(kind)?;
@@ -206,7 +212,6 @@ impl<'a> Envelope<'a> {
             (None, Some(time)) => (time, recorded_time),
             (None, None) => return Err(bad_time("time", "nothing")),
         };
-        let id = name_of_delivery("id", &self.id)?;
         Ok(Event { source, id, lead_id, time, recorded_time, fact })
     }
 
@@ -218,7 +223,6 @@ impl<'a> Envelope<'a> {
             Field::Text(version) if version == "1.0" => {}
             other => return Err(not_cloudevent("specversion", "\"1.0\"", &other.found())),
         }
-        name_of_delivery("id", &self.id)?;
         if self.base64.said() {
             return Err(not_cloudevent("data_base64", "the facts as JSON in `data`", "encoded bytes"));
         }
@@ -323,7 +327,7 @@ impl<'a> Data<'a> {
         Ok(())
     }
 
-    fn attributes(&mut self) -> Result<SmallVec<[(Cow<'a, str>, Cow<'a, str>); 4]>, Rejection> {
+    fn attributes(&mut self) -> Result<AttributeList<'a>, Rejection> {
         match self.attributes.begins {
             Field::Absent | Field::Null | Field::Object(_) => {}
             _ => return Err(wrong_type("data.attributes", "an object", &self.attributes.begins.found())),
@@ -333,129 +337,8 @@ impl<'a> Data<'a> {
             return Err(Rejection::new(Reason::TooLarge, detail));
         }
         for (name, value) in &self.attributes.entries {
-            let at = || format!("data.attributes.{}", clip(name));
-            if name.is_empty() || has_controls(name) {
-                let detail =
-                    format!("data.attributes: expected names without control characters, found {:?}", clip(name));
-                return Err(Rejection::new(Reason::BadAttribute, detail));
-            }
-            if name.len() > MAX_NAME_BYTES {
-                return Err(too_long(&at(), name.len(), MAX_NAME_BYTES));
-            }
-            if value.len() > MAX_VALUE_BYTES {
-                return Err(too_long(&at(), value.len(), MAX_VALUE_BYTES));
-            }
-            if value.as_bytes().contains(&0) {
-                return Err(Rejection::new(Reason::BadAttribute, format!("{}: holds the character U+0000", at())));
-            }
+            check_attribute(name, value)?;
         }
         Ok(std::mem::take(&mut self.attributes.entries))
     }
-}
-
-/// A name: absent, or a text of bounded length without control characters. It may be empty.
-fn name<'a>(at: &str, field: Field<'a>) -> Result<Option<Cow<'a, str>>, Rejection> {
-    match field {
-        Field::Absent | Field::Null => Ok(None),
-        Field::Text(text) if text.len() > MAX_NAME_BYTES => Err(too_long(at, text.len(), MAX_NAME_BYTES)),
-        Field::Text(text) if has_controls(&text) => {
-            Err(wrong_type(at, "a text without control characters", &Field::Text(text).found()))
-        }
-        Field::Text(text) => Ok(Some(text)),
-        other => Err(wrong_type(at, "a text", &other.found())),
-    }
-}
-
-/// A name that is not empty where it is given.
-fn word<'a>(at: &str, field: Field<'a>) -> Result<Option<Cow<'a, str>>, Rejection> {
-    match name(at, field)? {
-        Some(empty) if empty.is_empty() => {
-            Err(wrong_type(at, "a text, or nothing where it is not said", "an empty text"))
-        }
-        word => Ok(word),
-    }
-}
-
-fn required<'a>(at: &str, expected: &str, field: Field<'a>) -> Result<Cow<'a, str>, Rejection> {
-    match name(at, field)? {
-        Some(word) if !word.is_empty() => Ok(word),
-        Some(_) => Err(wrong_type(at, expected, "an empty text")),
-        None => Err(wrong_type(at, expected, "nothing")),
-    }
-}
-
-/// Free text, for people.
-fn text<'a>(at: &str, field: Field<'a>) -> Result<Option<Cow<'a, str>>, Rejection> {
-    match field {
-        Field::Absent | Field::Null => Ok(None),
-        Field::Text(text) if text.len() > MAX_VALUE_BYTES => Err(too_long(at, text.len(), MAX_VALUE_BYTES)),
-        Field::Text(text) if text.as_bytes().contains(&0) => {
-            Err(wrong_type(at, "a text without U+0000", &Field::Text(text).found()))
-        }
-        Field::Text(text) => Ok(Some(text)),
-        other => Err(wrong_type(at, "a text", &other.found())),
-    }
-}
-
-fn number(at: &str, field: &Field<'_>) -> Result<Option<f64>, Rejection> {
-    match field {
-        Field::Absent | Field::Null => Ok(None),
-        Field::Number(raw) => match raw.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(Some(value)),
-            _ => Err(wrong_type(at, "a number that a double can hold", &field.found())),
-        },
-        other => Err(wrong_type(at, "a number", &other.found())),
-    }
-}
-
-/// An RFC 3339 instant in the years 1970 to 9999.
-fn instant(at: &str, field: &Field<'_>) -> Result<Option<Timestamp>, Rejection> {
-    match field {
-        Field::Absent | Field::Null => Ok(None),
-        Field::Text(text) => match Timestamp::parse(text) {
-            Ok(instant) if instant.ms() >= 0 => Ok(Some(instant)),
-            _ => Err(bad_time(at, &field.found())),
-        },
-        other => Err(bad_time(at, &other.found())),
-    }
-}
-
-/// `id` and `source`: what makes a delivery.
-fn name_of_delivery<'a>(at: &str, field: &Field<'a>) -> Result<Cow<'a, str>, Rejection> {
-    match field {
-        Field::Text(text) if text.is_empty() => Err(not_cloudevent(at, "a text that is not empty", "an empty text")),
-        Field::Text(text) if text.len() > MAX_ID_BYTES => Err(too_long(at, text.len(), MAX_ID_BYTES)),
-        Field::Text(text) if has_controls(text) => {
-            Err(not_cloudevent(at, "a text without control characters", &field.found()))
-        }
-        Field::Text(text) => Ok(text.clone()),
-        other => Err(not_cloudevent(at, "a text", &other.found())),
-    }
-}
-
-fn has_controls(text: &str) -> bool {
-    text.bytes().any(|byte| byte < b' ')
-}
-
-/// `application/json`, `text/json` or any `+json`, with or without parameters.
-pub(super) fn is_json(content_type: &str) -> bool {
-    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    media_type == "application/json" || media_type == "text/json" || media_type.ends_with("+json")
-}
-
-fn not_cloudevent(at: &str, expected: &str, found: &str) -> Rejection {
-    Rejection::new(Reason::NotCloudEvent, format!("{at}: expected {expected}, found {found}"))
-}
-
-fn wrong_type(at: &str, expected: &str, found: &str) -> Rejection {
-    Rejection::new(Reason::WrongType, format!("{at}: expected {expected}, found {found}"))
-}
-
-fn bad_time(at: &str, found: &str) -> Rejection {
-    let expected = "an RFC 3339 instant with an offset, from 1970 to 9999, such as 2026-12-01T09:00:00Z";
-    Rejection::new(Reason::BadTime, format!("{at}: expected {expected}, found {found}"))
-}
-
-fn too_long(at: &str, length: usize, most: usize) -> Rejection {
-    Rejection::new(Reason::TooLarge, format!("{at}: has {length} bytes, more than the {most} allowed"))
 }

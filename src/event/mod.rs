@@ -1,6 +1,8 @@
 //! Input events: CloudEvents and CSV rows -> facts, or a named rejection (INTERFACE "Input events", SEMANTICS §9).
 
 mod binary;
+mod check;
+pub mod csv;
 mod decode;
 mod encode;
 mod object;
@@ -97,7 +99,7 @@ pub struct Fact<'a> {
     pub team: Option<Cow<'a, str>>,
     /// Attribute name and the text of its value (a number's JSON text, `true`, `false`, a string's content, the JSON
     /// text of anything nested). Null attributes are left out. In order of the event; a later repeat of a name wins.
-    pub attributes: SmallVec<[(Cow<'a, str>, Cow<'a, str>); 4]>,
+    pub attributes: AttributeList<'a>,
     /// `kind` of an activity.
     pub activity: Option<Cow<'a, str>>,
     /// An activity `by` automation, which is no touch.
@@ -109,6 +111,9 @@ pub struct Fact<'a> {
     /// `reason` of a status change, for explanations.
     pub reason: Option<Cow<'a, str>>,
 }
+
+/// Names and values; up to four of them without an allocation.
+pub type AttributeList<'a> = SmallVec<[(Cow<'a, str>, Cow<'a, str>); 4]>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opportunity<'a> {

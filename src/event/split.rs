@@ -3,7 +3,8 @@
 
 use serde_json::value::RawValue;
 
-use super::decode::{is_json, malformed};
+use super::check::is_json;
+use super::decode::malformed;
 use super::{Reason, Rejection};
 
 /// How events lie in a body.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use chrono_tz::Tz;
+use hashbrown::HashMap;
 
+use super::fault::Fault;
 use crate::calendar::{Calendar, Duration, Schedule};
 use crate::time::Timestamp;
 
@@ -13,6 +15,8 @@ pub struct Policy {
     pub versions: Vec<Version>,
     /// Every SLA name of any version, in order of first appearance (oldest version first, written order).
     pub families: Vec<Family>,
+    /// Where the written agreement would lack something.
+    pub warnings: Vec<Fault>,
 }
 
 /// One SLA name across the versions.
@@ -45,6 +49,7 @@ pub struct Version {
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
     pub statuses: Vec<Status>,
+    by_name: HashMap<String, StatusIndex>,
     /// Statuses that have a disposition.
     pub disposed: StatusSet,
 }
@@ -353,9 +358,21 @@ impl Disposition {
 }
 
 impl Lifecycle {
+    pub fn new(statuses: Vec<Status>) -> Self {
+        let mut disposed = StatusSet::default();
+        let mut by_name = HashMap::new();
+        for (status, index) in statuses.iter().zip(0..) {
+            by_name.insert(status.name.clone(), index);
+            if status.disposition.is_some() {
+                disposed.insert(index);
+            }
+        }
+        Lifecycle { statuses, by_name, disposed }
+    }
+
     /// The index of a status by its exact name.
     pub fn find(&self, name: &str) -> Option<StatusIndex> {
-        self.statuses.iter().position(|status| status.name == name).map(|index| index as StatusIndex)
+        self.by_name.get(name).copied()
     }
 
     pub fn stage(&self, status: Option<StatusIndex>) -> Option<Stage> {
@@ -363,7 +380,25 @@ impl Lifecycle {
     }
 }
 
+impl Default for Cancel {
+    fn default() -> Self {
+        Cancel { deleted: true, merged: true, status: StatusSet::default() }
+    }
+}
+
 impl Policy {
+    /// Versions in order of `effective_from`, and the SLAs they name.
+    pub fn of(versions: Vec<Version>) -> Self {
+        let mut families: Vec<Family> = Vec::new();
+        for sla in versions.iter().flat_map(|version| &version.slas) {
+            if families.iter().all(|family| family.name != sla.name) {
+                let find = |version: &Version| version.slas.iter().position(|other| other.name == sla.name);
+                families.push(Family { name: sla.name.clone(), by_version: versions.iter().map(find).collect() });
+            }
+        }
+        Policy { versions, families, warnings: Vec::new() }
+    }
+
     /// The version in force at `instant`: the last whose `effective_from` is not after it. `None` before the first.
     pub fn in_force(&self, instant: Timestamp) -> Option<usize> {
         self.versions.partition_point(|version| version.effective_from <= instant).checked_sub(1)

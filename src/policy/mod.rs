@@ -1,5 +1,15 @@
 //! The agreement in writing: TOML files -> checked types, matching, versions (SEMANTICS §8, INTERFACE "The policy file").
 
 mod agreement;
+mod fault;
+mod load;
+mod parse;
+mod reader;
+mod sla;
+#[cfg(test)]
+mod tests;
 
 pub use agreement::*;
+pub use fault::{Fault, Faults, LoadError, nearest};
+pub use load::{load, load_calendars};
+pub use parse::parse;

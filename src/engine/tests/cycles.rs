@@ -155,7 +155,7 @@ fn case_3_an_earlier_cycle_that_is_learnt_late_disturbs_no_other_clock() {
         assert_eq!(
             t.news(),
             [
-                "5 10:00 retracted disposition#1 started (clock_withdrawn)",
+                "5 10:00 retracted disposition#2 started (clock_withdrawn)",
                 "2 10:00 started disposition#1 due 2 18:00",
                 "2 18:00 breached disposition#1 late by bob",
                 "2 18:00 retracted disposition#1 breached (met_in_time)",
@@ -172,9 +172,7 @@ fn case_36_the_version_in_force_at_the_start_governs_the_clock_to_its_end() {
     let old = parse_policy(DISPOSITION);
     let text = format!("{}{}", HEAD.replace("2020-01-01", "2026-03-03"), DISPOSITION.replace("8 hours", "2 hours"));
     let new = parse_policy(&text);
-    let mut both_versions = old;
-    both_versions.versions.extend(new.versions);
-    both_versions.families[0].by_version.push(Some(0));
+    let both_versions = policy::Policy::of(old.versions.into_iter().chain(new.versions).collect());
     let mut t = Timeline::with(both_versions);
     t.at("2 23:00", assigned("ana")).at("3 01:00", assigned("bob").of("L2"));
     t.at("3 00:00", assigned("eve").of("L3"));

@@ -110,7 +110,7 @@ fn case_9_reminders_are_told_once_and_a_pause_holds_them() {
         assert_eq!(
             t.news(),
             [
-                "2 9:00 started disposition#1 due 2 17:00",
+                "2 09:00 started disposition#1 due 2 17:00",
                 "2 11:00 paused disposition#1 left 21600s",
                 "3 09:00 resumed disposition#1 due 3 15:00",
                 "3 11:00 reminder disposition#1 50% valid 3 14:30",
@@ -138,7 +138,7 @@ fn a_rung_that_lies_before_its_derivation_is_passed_over() {
         assert_eq!(
             t.news(),
             [
-                "2 9:00 started disposition#1 due 2 17:00",
+                "2 09:00 started disposition#1 due 2 17:00",
                 "2 16:30 reminder disposition#1 30 business minutes before valid 2 17:00"
             ]
         );
@@ -153,7 +153,7 @@ fn case_8_restart_gives_the_new_owner_a_full_allowance_and_keeps_the_shares() {
         assert_eq!(
             t.news(),
             [
-                "2 9:00 started disposition#1 due 2 17:00",
+                "2 09:00 started disposition#1 due 2 17:00",
                 "2 13:00 reminder disposition#1 50% valid 2 16:30",
                 "2 14:00 deadline_moved disposition#1 due 3 13:00",
                 "2 18:00 reminder disposition#1 50% valid 3 12:30",

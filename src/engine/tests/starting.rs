@@ -165,8 +165,8 @@ fn case_27_a_second_creation_is_an_update() {
         assert_eq!(
             t.news(),
             [
-                "2 10:00 retracted touch#1 started (clock_withdrawn)",
-                "2 9:30 started touch#1 due 2 10:30",
+                "2 10:00 retracted touch#2 started (clock_withdrawn)",
+                "2 09:30 started touch#1 due 2 10:30",
                 "2 10:30 breached touch#1 late by -"
             ]
         );
