@@ -1,6 +1,7 @@
 //! Settings of the process: defaults in the binary < file < environment (INTERFACE "Settings"). Read once at the start,
 //! checked whole: every fault is told, an unknown key with the nearest known one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use serde::Deserialize;
 
 use crate::calendar::Duration;
+use crate::policy::nearest;
 use crate::time::{DAY_MS, MINUTE_MS, SECOND_MS};
 
 /// Read where no `--config` names another.
@@ -21,7 +23,8 @@ const DEFAULT_BODY_BYTES: u64 = 8 << 20;
 /// A store smaller than this cannot hold its own tables.
 const MIN_STORE_BYTES: u64 = 1 << 20;
 
-/// Every key that there is. Below `kafka.properties` any librdkafka property may stand.
+/// Every key that there is. What stands below one of them (librdkafka's properties, the templates of `notify`) is read by
+/// whom it concerns.
 pub const KEYS: [&str; 25] = [
     "engine.instance",
     "engine.workers",
@@ -49,9 +52,6 @@ pub const KEYS: [&str; 25] = [
     "kafka.transactional_id",
     "notify",
 ];
-/// Tables whose own keys are not this module's business.
-const OPEN_TABLES: [&str; 4] = ["kafka.properties", "kafka.topics", "kafka.input", "notify"];
-
 /// A text that is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -273,39 +273,22 @@ impl Settings {
 }
 
 fn unknown_keys(above: &str, table: &Map<String, Value>, faults: &mut Vec<String>) {
-    let mut names: Vec<&String> = table.keys().collect();
-    names.sort_unstable();
-    for name in names {
+    let in_order: BTreeMap<&String, &Value> = table.into_iter().collect();
+    for (name, value) in in_order {
         let key = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
         if KEYS.contains(&key.as_str()) {
             continue;
         }
-        match table.get(name).map(|value| &value.kind) {
-            Some(ValueKind::Table(inner)) if KEYS.iter().any(|known| known.starts_with(&format!("{key}."))) => {
+        match &value.kind {
+            ValueKind::Table(inner) if KEYS.iter().any(|known| known.starts_with(&format!("{key}."))) => {
                 unknown_keys(&key, inner, faults);
             }
-            _ => faults.push(match nearest(&key) {
+            _ => faults.push(match nearest(&key, KEYS) {
                 Some(known) => format!("{key}: there is no such setting; is {known} meant?"),
                 None => format!("{key}: there is no such setting"),
             }),
         }
     }
-    debug_assert!(OPEN_TABLES.iter().all(|open| KEYS.contains(open)));
-}
-
-/// The known key that looks most alike, by the whole or by its last part.
-fn nearest(key: &str) -> Option<&'static str> {
-    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let likeness =
-        |known: &str| strsim::jaro_winkler(key, known).max(strsim::jaro_winkler(&last(key), &last(known)) - 0.001);
-    KEYS.into_iter()
-        .map(|known| (known, likeness(known)))
-        .filter(|(_, likeness)| *likeness > 0.85)
-        .fold(None, |best: Option<(&str, f64)>, (known, likeness)| match best {
-            Some((_, most)) if most >= likeness => best,
-            _ => Some((known, likeness)),
-        })
-        .map(|(known, _)| known)
 }
 
 fn check(raw: Raw, mut faults: Vec<String>) -> Result<Settings, BadSettings> {

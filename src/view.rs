@@ -125,14 +125,6 @@ impl Unavailable {
 
 pub type Pending = oneshot::Receiver<Result<Receipt, Unavailable>>;
 
-/// Which dead letters are to be sent again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resubmit {
-    Numbers(Vec<u64>),
-    /// All that wait, after this number, with this reason where one is given.
-    Waiting { after: u64, reason: Option<String> },
-}
-
 /// Dead letters of one call to [`Shell::resubmit`] at most.
 pub const MAX_RESUBMIT: usize = 1_000;
 
@@ -262,11 +254,12 @@ pub trait Shell: Send + Sync {
     /// Nothing was taken: to be sent again.
     fn submit(&self, delivery: Delivery) -> Result<Pending, Unavailable>;
 
-    /// Sends dead letters through the engine again, at most [`MAX_RESUBMIT`].
+    /// Sends the dead letters of these numbers through the engine again, the first [`MAX_RESUBMIT`] of them. One that was
+    /// accepted before, or was never there, is passed over.
     ///
     /// # Errors
     /// As [`Shell::submit`].
-    fn resubmit(&self, which: Resubmit) -> Result<Pending, Unavailable>;
+    fn resubmit(&self, numbers: Vec<u64>) -> Result<Pending, Unavailable>;
 
     /// Brings metrics that depend on the time of day up to it.
     fn observe(&self);

@@ -2,7 +2,11 @@
 
 pub mod calendar;
 pub mod check;
+mod client;
+pub mod dead_letters;
+pub mod explain;
 pub mod load;
+pub mod run;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -18,7 +18,7 @@ use super::turn::{Applying, Job, Tally, Work};
 use crate::engine::{NoticeKind, Progress, Shard};
 use crate::metrics::Metrics;
 use crate::time::{Clock, MINUTE_MS, SECOND_MS, Timestamp};
-use crate::view::{Held, MAX_RESUBMIT, Phase, Receipt, Resubmit, Status, Unavailable};
+use crate::view::{Held, MAX_RESUBMIT, Phase, Receipt, Status, Unavailable};
 
 /// Events in one transaction (but always one request): some 50 ms of work, so that a single event behind them waits no
 /// longer than a person notices.
@@ -147,7 +147,9 @@ impl EngineThread {
         self.position = marks.last_event;
         shard.restore_position(marks.watermark, &[(0, marks.last_event)]);
         if !self.store.keep_policy(shard)? {
-            warn!("the policy differs from the one that the store was last used with; running clocks follow the new one");
+            warn!(
+                "the policy differs from the one that the store was last used with; running clocks follow the new one"
+            );
         }
         let seconds = began.elapsed().as_secs_f64();
         self.shared.metrics.restored(seconds, records);
@@ -252,17 +254,12 @@ impl EngineThread {
 
     fn find_letters(&self, items: &mut [Stamped<Job>]) -> Result<(), StoreFault> {
         for item in items {
-            let Work::Resubmit { which, letters } = &mut item.item.work else { continue };
-            *letters = match which {
-                Resubmit::Waiting { after, reason } => self.store.waiting(*after, reason.as_deref(), MAX_RESUBMIT)?,
-                Resubmit::Numbers(numbers) => {
-                    let mut found = Vec::new();
-                    for number in numbers.iter().take(MAX_RESUBMIT) {
-                        found.extend(self.store.waiting_at(*number)?);
-                    }
-                    found
-                }
-            };
+            let Work::Resubmit { numbers, letters } = &mut item.item.work else { continue };
+            numbers.sort_unstable();
+            numbers.dedup();
+            for number in numbers.iter().take(MAX_RESUBMIT) {
+                letters.extend(self.store.waiting(*number)?);
+            }
         }
         Ok(())
     }

@@ -52,7 +52,9 @@ impl FaultKind {
             }
             FaultKind::NewerFormat => "start the build that wrote it, or a later one",
             FaultKind::InUse => "stop that process, or give this one another embedded.directory",
-            FaultKind::Other => "this is no known state of the store; keep a copy of the directory before anything else",
+            FaultKind::Other => {
+                "this is no known state of the store; keep a copy of the directory before anything else"
+            }
         }
     }
 }

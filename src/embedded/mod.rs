@@ -27,7 +27,7 @@ use crate::policy::Policy;
 use crate::time::{Clock, Timestamp};
 use crate::view::{
     ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NoticePage, NoticeQuery, Pending, Phase,
-    ReadFault, Resubmit, Shell, Status, Unavailable,
+    ReadFault, Shell, Status, Unavailable,
 };
 use engine_thread::{EngineThread, Shared, Terms};
 use fault::{FaultKind, StoreFault};
@@ -222,8 +222,9 @@ impl Shell for Embedded {
         self.hand_over(Work::Deliver(delivery), events, bytes)
     }
 
-    fn resubmit(&self, which: Resubmit) -> Result<Pending, Unavailable> {
-        self.hand_over(Work::Resubmit { which, letters: Vec::new() }, 1, 0)
+    fn resubmit(&self, numbers: Vec<u64>) -> Result<Pending, Unavailable> {
+        let events = numbers.len().max(1);
+        self.hand_over(Work::Resubmit { numbers, letters: Vec::new() }, events, 0)
     }
 
     fn observe(&self) {

@@ -12,8 +12,8 @@ use crate::engine::{LeadView, Reading, Rules, inspect};
 use crate::event;
 use crate::time::Timestamp;
 use crate::view::{
-    ClockCursor, ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, NoticePage, NoticeQuery, NumberedNotice, OpenClock,
-    ReadFault,
+    ClockCursor, ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, NoticePage, NoticeQuery, NumberedNotice,
+    OpenClock, ReadFault,
 };
 
 /// Connections kept for the next question.

@@ -149,7 +149,13 @@ impl Store {
                 let detail = format!("the store has format {format}, this build reads format {FORMAT}");
                 return Err(StoreFault::new(FaultKind::NewerFormat, &path, detail));
             }
-            _ => return Err(StoreFault::new(FaultKind::Damaged, &path, "this is a SQLite file, but not a store of plazo")),
+            _ => {
+                return Err(StoreFault::new(
+                    FaultKind::Damaged,
+                    &path,
+                    "this is a SQLite file, but not a store of plazo",
+                ));
+            }
         }
         let prepare = || -> Result<(), rusqlite::Error> {
             connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -290,7 +296,13 @@ impl Store {
     ///
     /// # Errors
     /// Nothing of it was kept. Where the kind is [`FaultKind::Busy`] it can be tried again as it is.
-    pub fn write(&mut self, shard: &Shard, rows: &TurnRows<'_>, position: u64, committed: Timestamp) -> Result<(), StoreFault> {
+    pub fn write(
+        &mut self,
+        shard: &Shard,
+        rows: &TurnRows<'_>,
+        position: u64,
+        committed: Timestamp,
+    ) -> Result<(), StoreFault> {
         let marks = self.try_write(shard, rows, position, committed).map_err(|error| self.fault(&error))?;
         self.marks = marks;
         Ok(())
@@ -387,29 +399,15 @@ impl Store {
         Ok(marks)
     }
 
-    /// Dead letters that wait, after a number, with a reason where one is given.
+    /// The dead letter of this number, if it still waits.
     ///
     /// # Errors
     /// Where the store fails.
-    pub fn waiting(&self, after: u64, reason: Option<&str>, limit: usize) -> Result<Vec<StoredLetter>, StoreFault> {
-        let read = || -> Result<Vec<StoredLetter>, rusqlite::Error> {
-            self.connection
-                .prepare_cached(
-                    "SELECT seq, form, headers, body FROM dead_letters
-                     WHERE seq > ?1 AND resubmitted_ms IS NULL AND (?2 IS NULL OR reason = ?2) ORDER BY seq LIMIT ?3",
-                )?
-                .query_map(params![number(after), reason, number(limit as u64)], letter)?
-                .collect()
-        };
-        read().map_err(|error| self.fault(&error))
-    }
-
-    /// One dead letter that waits.
-    ///
-    /// # Errors
-    /// Where the store fails.
-    pub fn waiting_at(&self, seq: u64) -> Result<Option<StoredLetter>, StoreFault> {
-        self.waiting(seq.saturating_sub(1), None, 1).map(|found| found.into_iter().find(|letter| letter.seq == seq))
+    pub fn waiting(&self, seq: u64) -> Result<Option<StoredLetter>, StoreFault> {
+        self.connection
+            .prepare_cached("SELECT form, headers, body FROM dead_letters WHERE seq = ?1 AND resubmitted_ms IS NULL")
+            .and_then(|mut statement| statement.query_row([number(seq)], |row| letter(seq, row)).optional())
+            .map_err(|error| self.fault(&error))
     }
 
     /// Removes rows from before `cutoff`, at most `most` of each table: (table, rows).
@@ -441,20 +439,14 @@ impl Store {
     /// # Errors
     /// Where the store fails; nothing is lost then.
     pub fn checkpoint(&self) -> Result<(), StoreFault> {
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(|error| self.fault(&error))
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(|error| self.fault(&error))
     }
 }
 
-fn letter(row: &rusqlite::Row<'_>) -> Result<StoredLetter, rusqlite::Error> {
-    let headers: String = row.get(2)?;
-    Ok(StoredLetter {
-        seq: row.get::<_, i64>(0)?.unsigned_abs(),
-        form: row.get(1)?,
-        headers: serde_json::from_str(&headers).unwrap_or_default(),
-        body: row.get(3)?,
-    })
+fn letter(seq: u64, row: &rusqlite::Row<'_>) -> Result<StoredLetter, rusqlite::Error> {
+    let headers: String = row.get(1)?;
+    let headers = serde_json::from_str(&headers).unwrap_or_default();
+    Ok(StoredLetter { seq, form: row.get(0)?, headers, body: row.get(2)? })
 }
 
 /// Replaces the open clocks of a lead; most events change none of them.

@@ -8,7 +8,7 @@ use crate::engine::{Applied, Shard};
 use crate::event::{self, Event, FactKind, Reason, Rejection};
 use crate::metrics::{EventResult, Metrics};
 use crate::time::{Timestamp, format_seconds};
-use crate::view::{Delivery, Parts, Receipt, Refusal, Resubmit, Unavailable};
+use crate::view::{Delivery, Parts, Receipt, Refusal, Unavailable};
 
 pub type Answer = tokio::sync::oneshot::Sender<Result<Receipt, Unavailable>>;
 
@@ -23,7 +23,10 @@ pub struct Job {
 pub enum Work {
     Deliver(Delivery),
     /// The letters are found by the engine thread when their turn begins.
-    Resubmit { which: Resubmit, letters: Vec<StoredLetter> },
+    Resubmit {
+        numbers: Vec<u64>,
+        letters: Vec<StoredLetter>,
+    },
 }
 
 /// One event's bytes in the form they came in.
@@ -180,7 +183,12 @@ impl<'a> Applying<'_, 'a> {
                 Err(rejection) => {
                     let reason = rejection.reason.name();
                     let detail = rejection.detail;
-                    receipt.rejected.push(Refusal { index: letter.seq, id: rejection.id, reason, detail: detail.clone() });
+                    receipt.rejected.push(Refusal {
+                        index: letter.seq,
+                        id: rejection.id,
+                        reason,
+                        detail: detail.clone(),
+                    });
                     Verdict::Refused { reason, detail }
                 }
             };
