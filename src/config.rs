@@ -273,7 +273,8 @@ impl Settings {
 }
 
 fn unknown_keys(above: &str, table: &Map<String, Value>, faults: &mut Vec<String>) {
-    let in_order: BTreeMap<&String, &Value> = table.into_iter().collect();
+    #[expect(clippy::disallowed_methods, reason = "sorted at once")]
+    let in_order: BTreeMap<&String, &Value> = table.iter().collect();
     for (name, value) in in_order {
         let key = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
         if KEYS.contains(&key.as_str()) {

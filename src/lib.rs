@@ -17,5 +17,8 @@ pub mod view;
 pub mod api;
 pub mod embedded;
 pub mod load;
+pub mod replay;
+pub mod report;
+pub mod schema;
 
 pub mod cli;

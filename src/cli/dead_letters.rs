@@ -112,7 +112,7 @@ fn line(letter: &Value) -> String {
     let state = letter["resubmitted_at"].as_str().map(|at| format!("  (accepted at {at})")).unwrap_or_default();
     format!(
         "{:>6}  {}  {:<16}  {}  {}{state}",
-        letter["sequence"],
+        letter["sequence"].as_u64().unwrap_or_default(),
         text("received_at"),
         text("reason"),
         text("event_id"),
@@ -130,7 +130,8 @@ fn resubmit(engine: &EngineArgs, numbers: &[u64], reason: Option<&str>) -> Resul
         for refusal in answer["rejected"].as_array().into_iter().flatten() {
             rejected += 1;
             let text = |key: &str| refusal[key].as_str().unwrap_or("-");
-            eprintln!("{:>6}  {}: {}", refusal["sequence"], text("reason"), text("detail"));
+            let number = refusal["sequence"].as_u64().unwrap_or_default();
+            eprintln!("{number:>6}  {}: {}", text("reason"), text("detail"));
         }
         Ok(())
     };
