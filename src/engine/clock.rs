@@ -175,7 +175,8 @@ impl Clock {
         let target = self.promise(rules);
         // Saves nothing where it begins at the deadline (12.19). One that the source moves into a pause that lasts waits.
         let began = self.pauses.last().map_or(now, |pause| pause.from);
-        if due <= (if self.moved_by_source(rules) { began } else { now }) {
+        let since = if self.moved_by_source(rules) { began } else { now };
+        if due <= since {
             self.breached = true;
         }
         if self.breached {
@@ -184,7 +185,7 @@ impl Clock {
                 let measure =
                     Measure::of_duration(&target.schedule, &rules.sla(self.version, self.sla).escalations[index].after);
                 // What is told with the breach is not held.
-                let left = if *step < now || *step == due { -1 } else { measure.between(now, *step) };
+                let left = if *step < since || *step == due { -1 } else { measure.between(since, *step) };
                 if left >= 0 {
                     *step = Timestamp::MAX;
                 }

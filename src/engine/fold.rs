@@ -25,6 +25,8 @@ struct Situation {
     had_opportunity: bool,
     /// Deleted or merged at that instant; the next later fact begins a new life.
     gone: Option<Timestamp>,
+    /// When the lead got its status.
+    status_since: Timestamp,
     /// The status in the lifecycle of the version `words`.
     index: Option<StatusIndex>,
     words: u16,
@@ -191,6 +193,9 @@ impl Fold {
             _ => {}
         }
         if fact.status != 0 {
+            if after.status != fact.status {
+                after.status_since = fact.time;
+            }
             after.status = fact.status;
             after.index = index_of(fact.status);
         }
@@ -316,8 +321,10 @@ impl Fold {
         let blocked = |status| stopped(status) || sla.cancel.status.contains(status);
         let thread = &mut self.threads[usize::from(family)];
         if blocked(is) {
-            thread.blocked =
-                thread.blocked.or(Some(change.end(if stopped(is) { Cause::State } else { Cause::CancelStatus })));
+            let cause = if stopped(is) { Cause::State } else { Cause::CancelStatus };
+            // Another version may have been in force when the lead got its status.
+            let at = change.after.status_since;
+            thread.blocked = thread.blocked.or(Some(End { at, ..change.end(cause) }));
         } else if thread.blocked.take().is_some() {
             thread.counted = false;
         }
