@@ -11,5 +11,8 @@ pub mod policy;
 pub mod engine;
 
 pub mod load;
+pub mod replay;
+pub mod report;
+pub mod schema;
 
 pub mod cli;

@@ -1,6 +1,6 @@
 //! `plazo check`: everything that is wrong with a policy, at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -20,8 +20,15 @@ pub struct CheckArgs {
     pub policy: Option<PathBuf>,
 }
 
+pub fn run(args: &CheckArgs) -> ExitCode {
+    match &args.policy {
+        Some(path) => check_policy(path),
+        None => super::usage("say which policy with --policy PATH"),
+    }
+}
+
 /// Faults go to stdout, one a line: they are what was asked for. Warnings and talk go to stderr.
-pub fn run(path: &std::path::Path) -> ExitCode {
+fn check_policy(path: &Path) -> ExitCode {
     match policy::load(path) {
         Ok(policy) => {
             for warning in &policy.warnings {

@@ -2,10 +2,15 @@
 
 pub mod calendar;
 pub mod check;
+pub mod completions;
 pub mod load;
+pub mod replay;
+pub mod schema;
 
 use std::io::Write;
 use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
 
 use crate::policy::LoadError;
 
@@ -16,9 +21,46 @@ pub const USAGE: u8 = 2;
 /// The environment failed.
 pub const ENVIRONMENT: u8 = 3;
 
+/// An event-driven deadline engine for lead SLAs: every reminder, breach and escalation exactly once, never early, never false
+#[derive(Debug, Parser)]
+#[command(name = "plazo", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the input or policy is at fault, 2 wrong usage, 3 the environment failed."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::CheckArgs),
+    Replay(replay::ReplayArgs),
+    /// Add, subtract and measure durations as the policy does
+    Calendar(calendar::CalendarArgs),
+    Load(load::LoadArgs),
+    Completions(completions::CompletionsArgs),
+    Schema(schema::SchemaArgs),
+}
+
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Check(args) => check::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Calendar(args) => calendar::run(&args),
+        Command::Load(args) => load::run(args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Schema(args) => schema::run(&args),
+    }
+}
+
 /// Prints one line of data. A reader that went away is no fault.
 fn say(line: &str) -> ExitCode {
-    match writeln!(std::io::stdout(), "{line}") {
+    written(writeln!(std::io::stdout(), "{line}"))
+}
+
+fn written(result: std::io::Result<()>) -> ExitCode {
+    match result {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             eprintln!("plazo: cannot write to stdout: {error}");
             ExitCode::from(ENVIRONMENT)
@@ -29,16 +71,11 @@ fn say(line: &str) -> ExitCode {
 
 /// Says why a policy or calendar could not be loaded: all its faults, or what the environment lacks.
 fn tell_load_error(error: &LoadError) -> ExitCode {
-    match error {
-        LoadError::Io { .. } => {
-            eprintln!("plazo: {error}");
-            ExitCode::from(ENVIRONMENT)
-        }
-        LoadError::Faults(faults) => {
-            eprintln!("{faults}");
-            ExitCode::from(FAULT)
-        }
-    }
+    eprintln!("{error}");
+    ExitCode::from(match error {
+        LoadError::Io { .. } => ENVIRONMENT,
+        LoadError::Faults(_) => FAULT,
+    })
 }
 
 fn usage(message: &str) -> ExitCode {

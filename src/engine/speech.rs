@@ -98,7 +98,12 @@ impl Speaker<'_> {
         let team = holder.and_then(|hold| self.lead.said(hold.team));
         let target = clock.promise(self.rules);
         let policy = self.rules.policy_part(clock.version);
-        let remaining = match (clock.deadline, clock.due()) {
+        // A clock that was paused at or after its deadline has one, of which nothing remains: breach and ladder give it, what
+        // tells of the pause does not.
+        let tells_of_pause = matches!(said.kind, NoticeKind::Started | NoticeKind::Paused | NoticeKind::DeadlineMoved);
+        let stands_still = clock.paused && clock.end.is_none();
+        let due_at = clock.due().filter(|_| !(tells_of_pause && stands_still));
+        let remaining = match (clock.deadline, due_at) {
             (_, Some(_)) => None,
             (Deadline::Remaining(ms), _) => Some(Seconds(ms)),
             (Deadline::At(due), _) => Some(Seconds(match clock.pauses.last() {
@@ -110,7 +115,7 @@ impl Speaker<'_> {
             ($data:ident { $($field:ident : $value:expr),* $(,)? }) => {
                 outbox.write(said.kind, said.id, clock.family, times, lead_id, &$data {
                     lead_id, sla, cycle: clock.cycle, target: Some(&target.label), owner, team,
-                    started_at: clock.start, due_at: clock.due(), policy, as_of,
+                    started_at: clock.start, due_at, policy, as_of,
                     $($field: $value),*
                 })
             };

@@ -1,0 +1,128 @@
+//! Recorded events through the engine on their own time, without side effects (SEMANTICS §6, last paragraph).
+//!
+//! The append time of an event is its `recordedtime`, else its `time`; the watermark is the largest seen so far, and at the
+//! end it moves to `until`.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use crate::engine::{Applied, Options, Outbox, Rules, Shard};
+use crate::event::{Event, Rejection};
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+/// What became of the events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Facts that changed nothing are accepted too.
+    pub accepted: u64,
+    pub duplicate: u64,
+    pub rejected: BTreeMap<&'static str, u64>,
+    /// Appended after `until`: not read.
+    pub after_until: u64,
+}
+
+/// Takes the notices of each turn, in order.
+pub type TakeNotices<'t> = dyn FnMut(&Outbox) -> io::Result<()> + 't;
+
+/// A replay under way.
+pub struct Replay {
+    shard: Shard,
+    pub counts: Counts,
+    /// Events are counted from 1, in order of arrival.
+    position: u64,
+    until: Option<Timestamp>,
+    last: Timestamp,
+    pub notices: BTreeMap<&'static str, u64>,
+    pub passed_over: u64,
+}
+
+/// Events of one turn: bounds the memory that notices take before they are handed on.
+const TURN: u64 = 256;
+
+impl Replay {
+    /// `until` bounds what is read and is where the watermark ends; by default it ends at the last event.
+    pub fn new(policy: Policy, until: Option<Timestamp>, future_tolerance_ms: i64) -> Self {
+        let policy = Arc::new(policy.from_the_beginning());
+        Replay {
+            shard: Shard::new(policy, Options { future_tolerance_ms }, &["events"]),
+            counts: Counts::default(),
+            position: 0,
+            until,
+            last: Timestamp::MIN,
+            notices: BTreeMap::new(),
+            passed_over: 0,
+        }
+    }
+
+    /// Applies one event, or counts its refusal. The refusal is given back.
+    ///
+    /// # Errors
+    /// Where `take` fails.
+    pub fn event(
+        &mut self,
+        event: Result<Event<'_>, Rejection>,
+        take: &mut TakeNotices<'_>,
+    ) -> io::Result<Option<Rejection>> {
+        self.position += 1;
+        let event = match event {
+            Ok(event) => event,
+            Err(rejection) => return Ok(Some(self.reject(rejection))),
+        };
+        let append = event.recorded_time.unwrap_or(event.time);
+        if self.until.is_some_and(|until| append > until) {
+            self.counts.after_until += 1;
+            return Ok(None);
+        }
+        self.last = self.last.max(append);
+        self.shard.advance(append, usize::MAX);
+        let applied = self.shard.apply(&event, append, (0, self.position));
+        if self.position.is_multiple_of(TURN) {
+            self.hand_on(take)?;
+        }
+        match applied {
+            Ok(Applied::Accepted) => self.counts.accepted += 1,
+            Ok(Applied::Duplicate) => self.counts.duplicate += 1,
+            Err(rejection) => return Ok(Some(self.reject(rejection))),
+        }
+        Ok(None)
+    }
+
+    fn reject(&mut self, rejection: Rejection) -> Rejection {
+        *self.counts.rejected.entry(rejection.reason.name()).or_default() += 1;
+        rejection
+    }
+
+    fn hand_on(&mut self, take: &mut TakeNotices<'_>) -> io::Result<()> {
+        let turn = self.shard.turn();
+        for notice in &turn.outbox.notices {
+            *self.notices.entry(notice.kind.name()).or_default() += 1;
+        }
+        self.passed_over += turn.passed_over;
+        take(&turn.outbox)?;
+        self.shard.commit();
+        Ok(())
+    }
+
+    /// Moves the watermark to the end. The instant of the end.
+    ///
+    /// # Errors
+    /// Where `take` fails.
+    pub fn finish(&mut self, take: &mut TakeNotices<'_>) -> io::Result<Timestamp> {
+        let end = self.until.unwrap_or(self.last);
+        while self.shard.advance(end, TURN as usize) == crate::engine::Progress::More {
+            self.hand_on(take)?;
+        }
+        self.hand_on(take)?;
+        Ok(end)
+    }
+
+    pub fn rules(&self) -> &Rules {
+        self.shard.rules()
+    }
+
+    pub fn shard(&self) -> &Shard {
+        &self.shard
+    }
+}

@@ -1,0 +1,199 @@
+//! Compliance: how the clocks of a history stand, per SLA, team, owner, target, month and attribute (INTERFACE "Commands").
+
+mod csv;
+mod json;
+mod text;
+
+use std::collections::BTreeMap;
+
+use chrono::Datelike;
+use chrono_tz::Tz;
+
+use crate::calendar::Schedule;
+use crate::engine::clock::Clock;
+use crate::engine::fold::NotStarted;
+use crate::engine::ledger::Deadline;
+use crate::engine::{Lead, Reading, RecordError, Rules, Standing};
+use crate::replay::Counts;
+use crate::time::Timestamp;
+
+pub use self::csv::write_csv;
+pub use json::to_json;
+pub use text::write_text;
+
+/// What stands for nobody, no team, no value.
+pub const NONE: &str = "(none)";
+
+/// Under whom a clock is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Holder {
+    /// Who held the lead when the clock ended, or holds it now.
+    #[default]
+    End,
+    /// Who held it at `due_at`.
+    Due,
+}
+
+/// Counters of some clocks: `started = met + met_late + breached + running + cancelled`.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub met: u64,
+    pub met_late: u64,
+    pub breached: u64,
+    pub running: u64,
+    pub cancelled: u64,
+    /// Open time of the stopped clocks, milliseconds.
+    open_ms: Vec<i64>,
+}
+
+impl Tally {
+    pub fn started(&self) -> u64 {
+        self.met + self.met_late + self.breached + self.running + self.cancelled
+    }
+
+    /// met / (met + met_late + breached), of 10,000 so that it prints exactly; `None` of nothing.
+    pub fn met_share(&self) -> Option<f64> {
+        let judged = self.met + self.met_late + self.breached;
+        (judged > 0).then(|| (self.met as f64 / judged as f64 * 10_000.0).round() / 10_000.0)
+    }
+
+    /// Nearest rank over the stopped clocks, milliseconds; `None` of nothing.
+    pub fn quantile_ms(&self, percent: usize) -> Option<i64> {
+        let mut sorted = self.open_ms.clone();
+        sorted.sort_unstable();
+        let rank = (percent * sorted.len()).div_ceil(100).max(1);
+        sorted.get(rank - 1).copied()
+    }
+
+    fn count(&mut self, standing: Standing, open_ms: i64) {
+        match standing {
+            Standing::Met => self.met += 1,
+            Standing::MetLate => self.met_late += 1,
+            Standing::Breached => self.breached += 1,
+            Standing::Running | Standing::Paused => self.running += 1,
+            Standing::Cancelled => self.cancelled += 1,
+        }
+        if matches!(standing, Standing::Met | Standing::MetLate) {
+            self.open_ms.push(open_ms);
+        }
+    }
+}
+
+/// One SLA: its counters, and the same by group.
+#[derive(Clone, Debug, Default)]
+pub struct SlaReport {
+    pub all: Tally,
+    pub by_team: BTreeMap<String, Tally>,
+    pub by_owner: BTreeMap<String, Tally>,
+    pub by_target: BTreeMap<String, Tally>,
+    pub by_month: BTreeMap<String, Tally>,
+    /// By attribute asked for, in the order asked.
+    pub by: Vec<(String, BTreeMap<String, Tally>)>,
+    pub already_stopped: u64,
+    pub before_first_version: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub as_of: Timestamp,
+    /// In the policy's order.
+    pub slas: Vec<(String, SlaReport)>,
+    pub events: Counts,
+}
+
+/// Collects a report from records.
+pub struct Collector<'r> {
+    rules: &'r Rules,
+    report: Report,
+    holder: Holder,
+    reading: Reading,
+}
+
+impl<'r> Collector<'r> {
+    pub fn new(rules: &'r Rules, as_of: Timestamp, by: &[String], holder: Holder) -> Self {
+        let empty =
+            SlaReport { by: by.iter().map(|name| (name.clone(), BTreeMap::new())).collect(), ..SlaReport::default() };
+        let slas = rules.policy.families.iter().map(|family| (family.name.clone(), empty.clone())).collect();
+        let report = Report { as_of, slas, events: Counts::default() };
+        Collector { rules, report, holder, reading: Reading::default() }
+    }
+
+    /// # Errors
+    /// Where the bytes are no record.
+    pub fn add(&mut self, record: &[u8]) -> Result<(), RecordError> {
+        let as_of = self.report.as_of;
+        self.reading.read(self.rules, record, as_of)?;
+        let Reading { lead, fold } = &self.reading;
+        for clock in &fold.clocks {
+            let report = &mut self.report.slas[usize::from(clock.family)].1;
+            count_clock(self.rules, lead, clock, as_of, self.holder, report);
+        }
+        for (family, (_, report)) in (0..).zip(&mut self.report.slas) {
+            let NotStarted { already_stopped, before_first_version } = fold.not_started(family);
+            report.already_stopped += u64::from(already_stopped);
+            report.before_first_version += u64::from(before_first_version);
+        }
+        Ok(())
+    }
+
+    pub fn finish(mut self, events: Counts) -> Report {
+        self.report.events = events;
+        self.report
+    }
+}
+
+fn count_clock(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp, holder: Holder, report: &mut SlaReport) {
+    let standing = Standing::of(clock);
+    let open_ms = clock.open_ms(rules, clock.ended_at().min(as_of));
+    let due = final_due(rules, clock, as_of);
+    let (owner, team) = match (holder, clock.end) {
+        (Holder::Due, _) => clock.holder_at(due).map_or((0, 0), |hold| (hold.owner, hold.team)),
+        (Holder::End, Some(end)) => (end.owner, end.team),
+        (Holder::End, None) => clock.holds.last().map_or((0, 0), |hold| (hold.owner, hold.team)),
+    };
+    let named = |text: Option<&str>| text.unwrap_or(NONE).to_owned();
+    let zone = rules.version(clock.version).timezone;
+    report.all.count(standing, open_ms);
+    let group = |groups: &mut BTreeMap<String, Tally>, name: String| {
+        groups.entry(name).or_default().count(standing, open_ms);
+    };
+    group(&mut report.by_team, named(lead.said(team)));
+    group(&mut report.by_owner, named(lead.said(owner)));
+    group(&mut report.by_target, clock.promise(rules).label.clone());
+    group(&mut report.by_month, month(zone, due));
+    for (attribute, groups) in &mut report.by {
+        group(groups, named(attribute_at(lead, attribute, clock.start)));
+    }
+}
+
+/// The deadline; of a paused clock, as if it resumed at `as_of`.
+fn final_due(rules: &Rules, clock: &Clock, as_of: Timestamp) -> Timestamp {
+    match clock.deadline {
+        Deadline::At(due) => due,
+        Deadline::Remaining(left) => {
+            let target = clock.promise(rules);
+            let open = crate::engine::rules::Measure::of_target(target);
+            open.add(as_of, left)
+        }
+    }
+}
+
+fn month(zone: Tz, instant: Timestamp) -> String {
+    let schedule = Schedule { calendar: None, zone };
+    let local = instant.to_utc().with_timezone(&schedule.zone);
+    format!("{:04}-{:02}", local.year(), local.month())
+}
+
+/// The value that an attribute had at an instant, by the facts up to it in the same life of the lead.
+fn attribute_at<'l>(lead: &'l Lead, name: &str, at: Timestamp) -> Option<&'l str> {
+    let facts = lead.facts.iter().take_while(|fact| fact.time <= at);
+    let mut value = None;
+    for fact in facts {
+        if matches!(fact.kind, crate::event::FactKind::Deleted | crate::event::FactKind::Merged) {
+            value = None;
+        }
+        let said = lead.attributes_of(fact).iter().rev().find(|pair| lead.str(pair.0) == name);
+        value = said.map(|pair| lead.str(pair.1)).or(value);
+    }
+    value
+}

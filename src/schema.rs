@@ -1,0 +1,190 @@
+//! The JSON Schemas, generated from the types (draft 2020-12). `schemas/` holds them as files, and a test compares.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+use crate::engine::NoticeKind;
+use crate::engine::notice::{
+    Breached, CloudEvent, DeadlineMoved, Ended, Escalated, Paused, Reminder, Resumed, Retracted, Started,
+};
+use crate::event::FactKind;
+use crate::time::Timestamp;
+
+/// An input event, as its producer writes it. Attributes and keys beyond these are tolerated.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only the schema is made from it")]
+struct Input<D> {
+    specversion: String,
+    id: String,
+    /// With `id` it names the delivery.
+    source: String,
+    r#type: String,
+    /// Event time: when it happened in the business.
+    time: Timestamp,
+    /// When it was recorded: the append time in a replay.
+    recordedtime: Option<Timestamp>,
+    subject: Option<String>,
+    data: D,
+}
+
+macro_rules! inputs {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident : $type:ty),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(JsonSchema)]
+        #[allow(dead_code, reason = "only the schema is made from it")]
+        struct $name {
+            #[schemars(length(min = 1))]
+            lead_id: String,
+            $($(#[$field_doc])* $field: $type,)*
+        }
+    )*};
+}
+
+inputs! {
+    /// `lead.created`; what is absent or null is not said.
+    Created { status: Option<String>, owner: Option<String>, team: Option<String>, attributes: Option<serde_json::Map<String, Value>> }
+    /// `lead.assigned`; an empty owner is nobody.
+    Assigned { owner: String, team: Option<String>, /** The receipt by the rep; it is the event time where given. */ assigned_at: Option<Timestamp> }
+    /// `lead.status_changed`
+    StatusChanged { to: String, from: Option<String>, reason: Option<String>, owner: Option<String>, team: Option<String> }
+    /// `lead.activity`; what automation does is no touch.
+    Activity { /** call, email, meeting, ... */ kind: String, by: Option<By> }
+    /// `lead.updated`
+    Updated { attributes: serde_json::Map<String, Value> }
+    /// `lead.deleted`
+    Deleted { }
+    /// `lead.merged`
+    Merged { /** The survivor. */ into: String }
+    /// `opportunity.created`
+    OpportunityCreated { opportunity_id: Option<String>, value: Option<f64>, currency: Option<String> }
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[allow(dead_code, reason = "only the schema is made from it")]
+enum By {
+    Person,
+    Automation,
+}
+
+fn of<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>()
+}
+
+/// Names the type, so that a consumer can tell the events apart.
+fn event(mut schema: Schema, name: &str, title: &str) -> Value {
+    let constants = [("specversion", "1.0"), ("type", name)];
+    if let Some(properties) = schema.get_mut("properties") {
+        for (key, word) in constants {
+            properties[key] = json!({ "const": word });
+        }
+    }
+    schema.insert("title".to_owned(), title.into());
+    Value::from(schema)
+}
+
+fn input(kind: FactKind) -> Schema {
+    match kind {
+        FactKind::Created => of::<Input<Created>>(),
+        FactKind::Assigned => of::<Input<Assigned>>(),
+        FactKind::StatusChanged => of::<Input<StatusChanged>>(),
+        FactKind::Activity => of::<Input<Activity>>(),
+        FactKind::Updated => of::<Input<Updated>>(),
+        FactKind::Deleted => of::<Input<Deleted>>(),
+        FactKind::Merged => of::<Input<Merged>>(),
+        FactKind::Opportunity => of::<Input<OpportunityCreated>>(),
+    }
+}
+
+fn output(kind: NoticeKind) -> Schema {
+    match kind {
+        NoticeKind::Started => of::<CloudEvent<'static, Started<'static>>>(),
+        NoticeKind::Paused => of::<CloudEvent<'static, Paused<'static>>>(),
+        NoticeKind::Resumed => of::<CloudEvent<'static, Resumed<'static>>>(),
+        NoticeKind::DeadlineMoved => of::<CloudEvent<'static, DeadlineMoved<'static>>>(),
+        NoticeKind::Reminder => of::<CloudEvent<'static, Reminder<'static>>>(),
+        NoticeKind::Breached => of::<CloudEvent<'static, Breached<'static>>>(),
+        NoticeKind::Escalated => of::<CloudEvent<'static, Escalated<'static>>>(),
+        NoticeKind::Met | NoticeKind::MetLate | NoticeKind::Cancelled => of::<CloudEvent<'static, Ended<'static>>>(),
+        NoticeKind::Retracted => of::<CloudEvent<'static, Retracted<'static>>>(),
+    }
+}
+
+/// The report of `plazo replay --report json`.
+fn report() -> Value {
+    let count = || json!({"type": "integer", "minimum": 0});
+    let quantile = || json!({"type": ["number", "null"]});
+    let counters = json!({
+        "started": count(), "met": count(), "met_late": count(), "breached": count(), "running": count(),
+        "cancelled": count(),
+        "met_share": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+        "open_seconds": {
+            "type": "object",
+            "properties": {"p50": quantile(), "p90": quantile(), "p99": quantile()},
+            "required": ["p50", "p90", "p99"],
+            "additionalProperties": false,
+        },
+    });
+    let required: Vec<&String> = counters.as_object().into_iter().flatten().map(|(name, _)| name).collect();
+    let tally = json!({"type": "object", "properties": counters, "required": required, "additionalProperties": false});
+    let groups = json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/Tally"}});
+    let mut sla = counters.clone();
+    for name in ["by_team", "by_owner", "by_target", "by_month"] {
+        sla[name] = groups.clone();
+    }
+    sla["by"] = json!({"type": "object", "additionalProperties": groups});
+    sla["not_started"] = json!({
+        "type": "object",
+        "properties": {"already_stopped": count(), "before_first_version": count()},
+        "required": ["already_stopped", "before_first_version"],
+        "additionalProperties": false,
+    });
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Compliance report",
+        "type": "object",
+        "properties": {
+            "as_of": {"type": "string", "format": "date-time"},
+            "slas": {"type": "object", "additionalProperties": {"$ref": "#/$defs/Sla"}},
+            "events": {
+                "type": "object",
+                "properties": {
+                    "accepted": count(), "duplicate": count(),
+                    "rejected": {"type": "object", "additionalProperties": count()},
+                },
+                "required": ["accepted", "duplicate", "rejected"],
+                "additionalProperties": false,
+            },
+        },
+        "required": ["as_of", "slas", "events"],
+        "additionalProperties": false,
+        "$defs": {
+            "Tally": tally,
+            "Sla": {"type": "object", "properties": sla, "required": required, "additionalProperties": false},
+        },
+    })
+}
+
+/// Every schema's name: the event types, in and out, and the report.
+pub fn names() -> Vec<String> {
+    let inputs = FactKind::ALL.map(|kind| kind.type_name().to_owned());
+    let outputs = NoticeKind::ALL.map(|kind| kind.name().to_owned());
+    inputs.into_iter().chain(outputs).chain(["report".to_owned()]).collect()
+}
+
+/// A schema by name.
+pub fn find(name: &str) -> Option<Value> {
+    if let Some(kind) = FactKind::ALL.into_iter().find(|kind| kind.type_name() == name) {
+        return Some(event(input(kind), name, &format!("{name} (input)")));
+    }
+    if let Some(kind) = NoticeKind::ALL.into_iter().find(|kind| kind.name() == name) {
+        return Some(event(output(kind), name, &format!("{name} (topic {})", kind.topic())));
+    }
+    (name == "report").then(report)
+}
+
+/// The text of a schema's file.
+pub fn text(name: &str) -> Option<String> {
+    find(name).map(|schema| format!("{schema:#}\n"))
+}
