@@ -144,6 +144,16 @@ impl Duration {
         !matches!(self, Duration::Elapsed { .. } | Duration::Days(_))
     }
 
+    /// Whether it ends where it begins. ("End of business day" may, but says more than nothing.)
+    pub fn is_nothing(&self) -> bool {
+        use Duration::{BusinessDays, Days, Elapsed, EndOfBusinessDays, Open};
+        match self {
+            Open { ms } | Elapsed { ms } => *ms == 0,
+            BusinessDays(days) | Days(days) => *days == 0,
+            EndOfBusinessDays(_) => false,
+        }
+    }
+
     /// Whether it is certainly longer than so many years, whatever the calendar.
     pub fn exceeds_years(&self, years: u32) -> bool {
         let days = match self {

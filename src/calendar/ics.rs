@@ -122,6 +122,10 @@ fn duration_days(text: &str) -> Result<i64, String> {
 
 /// The dates of a repetition, unrolled in UTC midnights so that no zone can shift a date.
 fn repeats(first: NaiveDate, rule: &str) -> Result<BTreeSet<NaiveDate>, String> {
+    // The crate panics on others.
+    if !rule.is_ascii() {
+        return Err(format!("the rule {rule:?} cannot be read: expected ASCII letters only"));
+    }
     let parts: Vec<String> = rule
         .split(';')
         .map(|part| match part.strip_prefix("UNTIL=") {
@@ -130,7 +134,10 @@ fn repeats(first: NaiveDate, rule: &str) -> Result<BTreeSet<NaiveDate>, String> 
             _ => part.to_owned(),
         })
         .collect();
-    let set: RRuleSet = format!("DTSTART:{}T000000Z\nRRULE:{}", first.format("%Y%m%d"), parts.join(";"))
+    // Without an end the crate would unroll to the end of its years.
+    let endless = !parts.iter().any(|part| part.starts_with("UNTIL=") || part.starts_with("COUNT="));
+    let end = if endless { format!(";UNTIL={LAST_YEAR}1231T000000Z") } else { String::new() };
+    let set: RRuleSet = format!("DTSTART:{}T000000Z\nRRULE:{}{end}", first.format("%Y%m%d"), parts.join(";"))
         .parse()
         .map_err(|error| format!("the rule {rule:?} cannot be read: {error}"))?;
     let end = NaiveDate::from_ymd_opt(LAST_YEAR + 1, 1, 1).unwrap_or(first) - Days::new(1);

@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::agreement::*;
-use super::fault::{Fault, Faults};
+use super::fault::{Fault, Faults, place};
 use super::reader::{Source, Table, Value};
 use super::sla::{self, Ground};
 use crate::calendar::{Calendar, Hours, Spec, TZDB_VERSION, parse_ics};
@@ -21,6 +21,8 @@ pub type ReadFile<'r> = &'r dyn Fn(&str) -> io::Result<String>;
 /// What reading one version gave.
 pub struct Parsed {
     pub version: Option<Version>,
+    /// Line and column of `effective_from`.
+    pub effective_at: Option<(usize, usize)>,
     pub faults: Vec<Fault>,
     pub warnings: Vec<Fault>,
 }
@@ -43,8 +45,14 @@ pub fn parse(file: &str, text: &str, read: ReadFile<'_>) -> Result<Policy, Fault
 
 pub fn parse_version(file: &str, text: &str, read: ReadFile<'_>) -> Parsed {
     let source = Source::new(file, text);
-    let version = with_root(&source, |root| version(&root, read));
-    finish(source, version.flatten())
+    let version = with_root(&source, |root| version(&root, read)).flatten();
+    let (version, effective_at) = version.map_or((None, None), |(version, at)| (Some(version), Some(at)));
+    Parsed {
+        version,
+        effective_at: effective_at.map(|offset| place(text, offset)),
+        faults: sorted(source.faults.into_inner()),
+        warnings: sorted(source.warnings.into_inner()),
+    }
 }
 
 /// The calendars of a file, which may be a whole policy.
@@ -64,7 +72,13 @@ pub fn parse_calendars(file: &str, text: &str, read: ReadFile<'_>) -> Result<Vec
 
 fn with_root<T>(source: &Source<'_>, read: impl FnOnce(Table<'_, '_>) -> T) -> Option<T> {
     let (root, errors) = DeTable::parse_recoverable(source.text);
+    let mut told = false;
     for error in &errors {
+        // After another slip, keys are thought to stand where they do not.
+        if told && error.message().contains("duplicate key") {
+            continue;
+        }
+        told = true;
         let span = error.span().unwrap_or(0..0);
         source.fault(&span, format!("this is no TOML: {}", error.message().trim()));
     }
@@ -78,20 +92,28 @@ fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
     faults
 }
 
-fn finish(source: Source<'_>, version: Option<Version>) -> Parsed {
-    Parsed { version, faults: sorted(source.faults.into_inner()), warnings: sorted(source.warnings.into_inner()) }
-}
-
-fn version(root: &Table<'_, '_>, read: ReadFile<'_>) -> Option<Version> {
+/// The version, and the byte where its `effective_from` stands.
+fn version(root: &Table<'_, '_>, read: ReadFile<'_>) -> Option<(Version, usize)> {
     let source = root.source;
     let agreement = root
         .require("agreement", "the table that names the agreement, its start and its zone")
         .and_then(|value| value.table("[agreement]"));
-    let lifecycle = lifecycle(root);
+    let before = source.faults.borrow().len();
+    let (lifecycle, names_known) = lifecycle(root);
+    let sound = source.faults.borrow().len() == before;
     let calendars = calendars(root, read);
     let head = agreement.as_ref().map(head);
     let timezone = head.as_ref().and_then(|head| head.timezone).unwrap_or(Tz::UTC);
-    let ground = Ground { lifecycle: &lifecycle, calendars: &calendars, timezone };
+    let effective_from = head.as_ref().and_then(|head| head.effective_from.as_ref());
+    let ground = Ground {
+        lifecycle: &lifecycle,
+        sound,
+        names_known,
+        calendars: &calendars,
+        calendar_names: &calendar_names(root),
+        timezone,
+        from: effective_from.map_or(Timestamp::from_ms(0), |given| given.0),
+    };
     let slas = match root.require("sla", "at least one promise") {
         Some(value) => value.tables("[[sla]]").iter().filter_map(|table| sla::parse(table, &ground)).collect(),
         None => Vec::new(),
@@ -107,7 +129,7 @@ fn version(root: &Table<'_, '_>, read: ReadFile<'_>) -> Option<Version> {
         return None;
     }
     let head = head?;
-    let effective_from = head.effective_from?;
+    let (effective_from, place) = head.effective_from?;
     let mut version = Version {
         name: head.name?,
         effective_from,
@@ -121,12 +143,13 @@ fn version(root: &Table<'_, '_>, read: ReadFile<'_>) -> Option<Version> {
         commitments,
     };
     version.fingerprint = fingerprint(&version);
-    Some(version)
+    Some((version, place))
 }
 
 struct Head {
     name: Option<String>,
-    effective_from: Option<Timestamp>,
+    /// And the byte where it stands.
+    effective_from: Option<(Timestamp, usize)>,
     timezone: Option<Tz>,
     between: Vec<String>,
 }
@@ -137,7 +160,7 @@ fn head(table: &Table<'_, '_>) -> Head {
         table.require("effective_from", "an instant such as 2026-12-01T00:00:00-03:00").and_then(|value| {
             let text = value.instant_text()?;
             match Timestamp::parse(&text.replacen(' ', "T", 1)) {
-                Ok(instant) => Some(instant),
+                Ok(instant) => Some((instant, value.span.start)),
                 Err(error) => {
                     value.fault(error.to_string());
                     None
@@ -181,9 +204,13 @@ fn unique(root: &Table<'_, '_>, key: &'static str, what: &str) {
     }
 }
 
-fn lifecycle(root: &Table<'_, '_>) -> Lifecycle {
-    let Some(value) = root.require("status", "the agreed list of statuses") else { return Lifecycle::default() };
+/// The lifecycle, and whether all its names could be read.
+fn lifecycle(root: &Table<'_, '_>) -> (Lifecycle, bool) {
+    let Some(value) = root.require("status", "the agreed list of statuses") else {
+        return (Lifecycle::default(), false);
+    };
     let mut statuses: Vec<Status> = Vec::new();
+    let mut names_known = true;
     for table in value.tables("[[status]]") {
         let name = table.require("name", "the status as the CRM writes it");
         let stage = table.get("stage").and_then(|value| {
@@ -196,7 +223,10 @@ fn lifecycle(root: &Table<'_, '_>) -> Lifecycle {
         });
         let disposition = table.get("disposition").and_then(|value| disposition(&value));
         table.finish();
-        let Some((name, span)) = name.and_then(|value| Some((value.string()?, value.span))) else { continue };
+        let Some((name, span)) = name.and_then(|value| Some((value.string()?, value.span))) else {
+            names_known = false;
+            continue;
+        };
         if statuses.iter().any(|known| known.name == name) {
             table.source.fault(&span, format!("a second status named {name:?}; names are unique"));
             continue;
@@ -206,7 +236,8 @@ fn lifecycle(root: &Table<'_, '_>) -> Lifecycle {
     if statuses.len() > usize::from(StatusIndex::MAX) {
         value.fault("more than 65,535 statuses");
     }
-    Lifecycle::new(statuses)
+    names_known &= !statuses.is_empty();
+    (Lifecycle::new(statuses), names_known)
 }
 
 pub(super) fn disposition(value: &Value<'_, '_>) -> Option<Disposition> {
@@ -234,6 +265,12 @@ fn calendars(root: &Table<'_, '_>, read: ReadFile<'_>) -> Vec<(String, Arc<Calen
             }
         })
         .collect()
+}
+
+/// The calendars that the file speaks of, those with faults of their own too.
+fn calendar_names(root: &Table<'_, '_>) -> Vec<String> {
+    let table = root.get("calendars").filter(Value::is_table).and_then(|value| value.table("[calendars]"));
+    table.map(|table| table.entries().into_iter().map(|entry| entry.0).collect()).unwrap_or_default()
 }
 
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -342,6 +379,7 @@ fn commitment(table: &Table<'_, '_>) -> Option<Commitment> {
 }
 
 fn count(table: &Table<'_, '_>) -> Option<Count> {
+    let before = table.source.faults.borrow().len();
     let created = table.get("created").and_then(|value| {
         let yes = value.bool()?;
         if !yes {
@@ -364,7 +402,7 @@ fn count(table: &Table<'_, '_>) -> Option<Count> {
         table.source.fault(&table.span, "`count` says one thing: created, stage or sum");
     }
     let first = given.into_iter().next();
-    if first.is_none() && table.source.faults.borrow().is_empty() {
+    if first.is_none() && table.source.faults.borrow().len() == before {
         table.source.fault(&table.span, "`count` needs created, stage or sum");
     }
     first
@@ -372,8 +410,9 @@ fn count(table: &Table<'_, '_>) -> Option<Count> {
 
 /// Hash of what the checks made of the file: comments and spacing do not matter, calendars and the zone database do.
 fn fingerprint(version: &Version) -> String {
-    let calendars: Vec<(&str, String)> =
+    let mut calendars: Vec<(&str, String)> =
         version.calendars.iter().map(|(name, calendar)| (name.as_str(), calendar.digest())).collect();
+    calendars.sort_unstable();
     let slas: Vec<String> = version.slas.iter().map(|sla| sla::canonical(sla, &version.calendars)).collect();
     let canonical = format!(
         "{:?}",

@@ -67,7 +67,10 @@ impl<'s, 'd> Table<'s, 'd> {
 
     /// The value of a key; asking makes the key a known one.
     pub fn get(&self, key: &'static str) -> Option<Value<'s, 'd>> {
-        self.asked.borrow_mut().push(key);
+        let mut asked = self.asked.borrow_mut();
+        if !asked.contains(&key) {
+            asked.push(key);
+        }
         self.find(key)
     }
 
@@ -251,11 +254,14 @@ impl<'s, 'd> Value<'s, 'd> {
         list.iter().filter_map(|element| Some((element.string()?, element.span.clone()))).collect()
     }
 
-    /// An array of tables such as `[[sla]]`.
+    /// An array of tables such as `[[sla]]`: at least one.
     pub fn tables(&self, what: &str) -> Vec<Table<'s, 'd>> {
         if !self.is_list() {
             self.expected(&format!("{what} tables"));
             return Vec::new();
+        }
+        if self.list().is_empty() {
+            self.fault(format!("expected at least one {what}, found an empty list"));
         }
         self.list().iter().filter_map(|element| element.table(what)).collect()
     }

@@ -9,12 +9,21 @@ use super::agreement::*;
 use super::parse::disposition;
 use super::reader::{Table, Value};
 use crate::calendar::{Calendar, Duration, Schedule};
+use crate::time::Timestamp;
 
 /// What an SLA stands on: the other parts of its version.
 pub struct Ground<'g> {
     pub lifecycle: &'g Lifecycle,
+    /// Whether the lifecycle had no faults of its own, from which others would follow.
+    pub sound: bool,
+    /// Whether the names of all statuses could be read.
+    pub names_known: bool,
     pub calendars: &'g [(String, Arc<Calendar>)],
+    /// Those with faults of their own too, so that their names are not also unknown.
+    pub calendar_names: &'g [String],
     pub timezone: Tz,
+    /// From when the version is in force.
+    pub from: Timestamp,
 }
 
 /// Targets and waits beyond this are refused (SEMANTICS §5).
@@ -28,20 +37,40 @@ impl Ground<'_> {
     fn calendar(&self, value: &Value<'_, '_>) -> Option<Arc<Calendar>> {
         let name = value.string()?;
         let found = self.calendars.iter().find(|known| known.0 == name).map(|known| known.1.clone());
-        // Where a calendar has faults of its own, its name is not also unknown.
-        if found.is_none() && value.source.faults.borrow().is_empty() {
-            value.source.unknown(&value.span, "calendar", &name, self.calendars.iter().map(|known| known.0.as_str()));
+        if !self.calendar_names.contains(&name) {
+            value.source.unknown(&value.span, "calendar", &name, self.calendar_names.iter().map(String::as_str));
         }
         found
     }
 
+    /// Whether a duration that begins with the version ends beyond what may be promised. Only a calendar that is open too
+    /// seldom can make it so: the duration alone was looked at before.
+    fn too_far(&self, schedule: &Schedule, duration: &Duration) -> bool {
+        let limit = Duration::Days(MOST_YEARS * 366);
+        match (&schedule.calendar, schedule.add(self.from, &limit)) {
+            (Some(_), Ok(limit)) if duration.is_business() => {
+                !schedule.add(self.from, duration).is_ok_and(|due| due <= limit)
+            }
+            _ => false,
+        }
+    }
+
     fn status(&self, word: &str, span: &Range<usize>, value: &Value<'_, '_>) -> Option<StatusIndex> {
         let found = self.lifecycle.find(word);
-        if found.is_none() {
+        if found.is_none() && self.names_known {
             let names = self.lifecycle.statuses.iter().map(|status| status.name.as_str());
             value.source.unknown(span, "status", word, names);
         }
         found
+    }
+
+    /// Refuses stages that no lead could reach.
+    fn staged(&self, stages: &[Stage], value: &Value<'_, '_>) {
+        for stage in stages.iter().filter(|_| self.sound) {
+            if !self.lifecycle.statuses.iter().any(|status| status.stage == Some(*stage)) {
+                value.fault(format!("no status of the lifecycle has the stage {:?}", stage.name()));
+            }
+        }
     }
 
     fn statuses(&self, value: &Value<'_, '_>) -> StatusSet {
@@ -115,14 +144,23 @@ pub fn parse(table: &Table<'_, '_>, ground: &Ground<'_>) -> Option<Sla> {
         .and_then(|value| parse_start(&value, ground));
     let stop_value = table.require("stop", "disposition, status, stage, activity or opportunity");
     let stop = stop_value.as_ref().and_then(|value| parse_stop(value, ground));
-    let pause = table.get("pause").and_then(|value| parse_pause(&value, ground, calendar.is_some()));
+    let pause_value = table.get("pause");
+    let can_count = calendar.is_some() || !known_calendar;
+    let pause = pause_value.as_ref().and_then(|value| parse_pause(value, ground, can_count));
     let cancel = table.get("cancel").map(|value| parse_cancel(&value, ground)).unwrap_or_default();
-    if let (Some(stop), Some(pause)) = (&stop, &pause) {
+    if let (Some(stop), Some(pause), Some(value)) = (&stop, &pause, &pause_value) {
         let both = (0..ground.lifecycle.statuses.len() as StatusIndex)
             .filter(|status| stop.states.contains(Some(*status)) && pause.status.contains(Some(*status)));
         for status in both {
             let name = &ground.lifecycle.statuses[usize::from(status)].name;
-            source.fault(&table.span, format!("status {name:?} both stops and pauses: stop would always win"));
+            value.fault(format!("status {name:?} both stops and pauses: stop would always win"));
+        }
+    }
+    if let (Some(start), Some(stop), Some(value)) = (&start, &stop, &stop_value) {
+        let states = start_states(start, ground.lifecycle);
+        let by_state_alone = !(start.created || start.assigned || start.opportunity);
+        if by_state_alone && !states.is_empty() && states.iter().all(|status| stop.states.contains(Some(*status))) {
+            value.fault("every status that starts the clock also stops it, and stop wins: no clock would ever start");
         }
     }
     let on_reassign =
@@ -154,6 +192,16 @@ pub fn parse(table: &Table<'_, '_>, ground: &Ground<'_>) -> Option<Sla> {
         reminders,
         escalations,
     })
+}
+
+/// The statuses that start a clock, by name or by stage.
+fn start_states(start: &Start, lifecycle: &Lifecycle) -> Vec<StatusIndex> {
+    let indexes = 0..lifecycle.statuses.len() as StatusIndex;
+    let starts = |status: &StatusIndex| {
+        let stage = lifecycle.stage(Some(*status));
+        start.status.contains(Some(*status)) || stage.is_some_and(|stage| start.stages.contains(&stage))
+    };
+    indexes.filter(starts).collect()
 }
 
 /// One of a few words.
@@ -189,6 +237,7 @@ fn parse_start(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Start> {
     if let Some(stage) = table.get("stage") {
         said = true;
         start.stages = stages(&stage);
+        ground.staged(&start.stages, &stage);
     }
     table.finish();
     if !said {
@@ -212,7 +261,7 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
                 stop.states.insert(index);
             }
         }
-        if stop.states.is_empty() && !named.is_empty() {
+        if ground.sound && stop.states.is_empty() && !named.is_empty() {
             given.fault("no status of the lifecycle has such a disposition, so nothing could stop the clock");
         }
     }
@@ -232,11 +281,7 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
                 stop.states.insert(index);
             }
         }
-        for stage in &named {
-            if !ground.lifecycle.statuses.iter().any(|status| status.stage == Some(*stage)) {
-                given.fault(format!("no status of the lifecycle has the stage {:?}", stage.name()));
-            }
-        }
+        ground.staged(&named, &given);
     }
     if let Some(given) = table.get("activity") {
         said = true;
@@ -257,12 +302,12 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
     Some(stop)
 }
 
-fn parse_pause(value: &Value<'_, '_>, ground: &Ground<'_>, has_calendar: bool) -> Option<Pause> {
+fn parse_pause(value: &Value<'_, '_>, ground: &Ground<'_>, can_count: bool) -> Option<Pause> {
     let table = value.table("pause")?;
     let status = table.require("status", "the statuses that pause").map(|value| ground.statuses(&value));
     let at_most = table.get("at_most").and_then(|value| {
         let (duration, text) = duration(&value)?;
-        if duration.is_business() && !has_calendar {
+        if duration.is_business() && !can_count {
             value.fault(format!("{text:?} counts open time: the SLA needs a `calendar`"));
         }
         if matches!(duration, Duration::EndOfBusinessDays(_)) {
@@ -341,6 +386,9 @@ fn parse_targets(
                 Some((duration, text)) => {
                     if duration.is_business() && schedule.calendar.is_none() && known {
                         within.fault(format!("{text:?} counts open time: the target or its SLA needs a `calendar`"));
+                    } else if known && ground.too_far(&schedule, &duration) {
+                        within
+                            .fault(format!("{text:?} from {} on ends more than {MOST_YEARS} years later", ground.from));
                     }
                     (Promise::Within(duration), text)
                 }
@@ -435,8 +483,9 @@ fn test(value: &Value<'_, '_>, key: &Key, ground: &Ground<'_>) -> Option<Test> {
     }
     let low = test.at_least.into_iter().chain(test.above).fold(f64::NEG_INFINITY, f64::max);
     let high = test.at_most.into_iter().chain(test.below).fold(f64::INFINITY, f64::min);
-    if low > high {
-        value.fault(format!("no number is above {low} and below {high}"));
+    let strict = test.above == Some(low) || test.below == Some(high);
+    if low > high || (low == high && strict) {
+        value.fault(format!("no number lies between {low} and {high}"));
     }
     Some(test)
 }
@@ -449,9 +498,13 @@ fn parse_reminders(sla: &Table<'_, '_>, targets: &[Target], known_calendar: bool
         let Some((value, text)) = at.and_then(|value| value.string().map(|text| (value, text))) else { continue };
         let rung = match (share(&text), text.trim().strip_suffix("before")) {
             (Some(ppm), _) => Rung::Share { ppm },
-            (None, Some(rest)) => match Duration::parse(rest) {
+            (None, Some(rest)) => match Duration::parse(rest.trim()) {
                 Ok(Duration::EndOfBusinessDays(_)) => {
                     value.fault("\"end of\" cannot be counted back from a deadline");
+                    continue;
+                }
+                Ok(duration) if duration.is_nothing() => {
+                    value.fault(format!("{text:?} is the deadline itself; a reminder comes before it"));
                     continue;
                 }
                 Ok(duration) => {
@@ -484,6 +537,16 @@ fn parse_reminders(sla: &Table<'_, '_>, targets: &[Target], known_calendar: bool
     reminders
 }
 
+/// Whether one wait ends after another, whatever the calendar.
+fn certainly_later(one: &Duration, other: &Duration) -> bool {
+    use Duration::{BusinessDays, Days, Elapsed, Open};
+    match (one, other) {
+        (Open { ms: one }, Open { ms: other }) | (Elapsed { ms: one }, Elapsed { ms: other }) => one > other,
+        (BusinessDays(one), BusinessDays(other)) | (Days(one), Days(other)) => one > other,
+        _ => other.is_nothing() && !one.is_nothing(),
+    }
+}
+
 fn parse_ladder(sla: &Table<'_, '_>, targets: &[Target], known_calendar: bool) -> Vec<Escalation> {
     let mut ladder: Vec<Escalation> = Vec::new();
     for table in sla.get("escalation").map(|value| value.tables("[[sla.escalation]]")).unwrap_or_default() {
@@ -505,6 +568,9 @@ fn parse_ladder(sla: &Table<'_, '_>, targets: &[Target], known_calendar: bool) -
         if ladder.iter().any(|known| known.text == text) {
             value.fault(format!("a second step after {text:?}; name all who are told in one `notify`"));
             continue;
+        }
+        if let Some(last) = ladder.last().filter(|last| certainly_later(&last.after, &after)) {
+            value.fault(format!("{text:?} comes before {:?}; steps are written in the order of time", last.text));
         }
         let notify = notify.into_iter().map(|(word, _)| word).collect();
         ladder.push(Escalation { text, after, notify, action });
