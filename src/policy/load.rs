@@ -48,7 +48,7 @@ pub fn load(path: &Path) -> Result<Policy, LoadError> {
         ));
     }
     if !faults.is_empty() {
-        return Err(LoadError::Faults(Faults(faults)));
+        return Err(LoadError::Faults(Faults(super::parse::sorted(faults))));
     }
     let mut policy = Policy::of(versions.into_iter().map(|(version, _)| version).collect());
     policy.warnings = warnings;

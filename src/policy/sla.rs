@@ -6,7 +6,6 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::agreement::*;
-use super::parse::disposition;
 use super::reader::{Table, Value};
 use crate::calendar::{Calendar, Duration, Schedule};
 
@@ -64,6 +63,22 @@ fn stages(value: &Value<'_, '_>) -> Vec<Stage> {
         found
     };
     value.strings().into_iter().filter_map(stage).collect()
+}
+
+/// `"any"`, or the dispositions by name.
+fn dispositions(value: &Value<'_, '_>) -> Vec<Disposition> {
+    let named = value.strings().into_iter().flat_map(|(word, span)| {
+        if word == "any" {
+            return Disposition::ALL.to_vec();
+        }
+        let found = Disposition::ALL.into_iter().find(|disposition| disposition.name() == word);
+        if found.is_none() {
+            let right = Disposition::ALL.map(Disposition::name).into_iter().chain(["any"]);
+            value.source.unknown(&span, "disposition", &word, right);
+        }
+        found.into_iter().collect()
+    });
+    named.collect()
 }
 
 /// A duration that a policy may use.
@@ -201,19 +216,13 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
     let table = value.table("stop")?;
     let mut stop = Stop::default();
     let mut said = false;
+    let before = value.source.faults.borrow().len();
     let statuses = || ground.lifecycle.statuses.iter().zip(0 as StatusIndex..);
     if let Some(given) = table.get("disposition") {
         said = true;
-        let any = !given.is_list() && given.is_string() && given.string().as_deref() == Some("any");
-        let named: Vec<Disposition> =
-            if any { Disposition::ALL.to_vec() } else { given.list().iter().filter_map(disposition).collect() };
-        for (status, index) in statuses() {
-            if status.disposition.is_some_and(|disposition| named.contains(&disposition)) {
-                stop.states.insert(index);
-            }
-        }
-        if stop.states.is_empty() && !named.is_empty() {
-            given.fault("no status of the lifecycle has such a disposition, so nothing could stop the clock");
+        for wanted in dispositions(&given) {
+            let having = statuses().filter(|(status, _)| status.disposition == Some(wanted));
+            having.for_each(|(_, index)| stop.states.insert(index));
         }
     }
     if let Some(given) = table.get("status") {
@@ -226,22 +235,15 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
     }
     if let Some(given) = table.get("stage") {
         said = true;
-        let named = stages(&given);
-        for (status, index) in statuses() {
-            if status.stage.is_some_and(|stage| named.contains(&stage)) {
-                stop.states.insert(index);
-            }
-        }
-        for stage in &named {
-            if !ground.lifecycle.statuses.iter().any(|status| status.stage == Some(*stage)) {
-                given.fault(format!("no status of the lifecycle has the stage {:?}", stage.name()));
-            }
+        for wanted in stages(&given) {
+            let having = statuses().filter(|(status, _)| status.stage == Some(wanted));
+            having.for_each(|(_, index)| stop.states.insert(index));
         }
     }
     if let Some(given) = table.get("activity") {
         said = true;
         let words: Vec<String> = given.strings().into_iter().map(|(word, _)| word).collect();
-        stop.activity = Some(if words == ["any"] { AnyOf::Any } else { AnyOf::These(words) });
+        stop.activity = Some(if words.iter().any(|word| word == "any") { AnyOf::Any } else { AnyOf::These(words) });
     }
     if let Some(given) = table.get("opportunity") {
         said = true;
@@ -253,6 +255,8 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
     table.finish();
     if !said {
         value.fault("`stop` needs at least one of disposition, status, stage, activity, opportunity");
+    } else if stop.states.is_empty() && !stop.by_act() && value.source.faults.borrow().len() == before {
+        value.fault("no status of the lifecycle has such a stage or disposition, so nothing could stop the clock");
     }
     Some(stop)
 }
