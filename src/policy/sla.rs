@@ -130,7 +130,7 @@ pub fn parse(table: &Table<'_, '_>, ground: &Ground<'_>) -> Option<Sla> {
         .and_then(|value| parse_start(&value, ground));
     let stop_value = table.require("stop", "disposition, status, stage, activity or opportunity");
     let stop = stop_value.as_ref().and_then(|value| parse_stop(value, ground));
-    let pause = table.get("pause").and_then(|value| parse_pause(&value, ground, calendar.is_some()));
+    let pause = table.get("pause").and_then(|value| parse_pause(&value, ground, calendar.is_some() || !known_calendar));
     let cancel = table.get("cancel").map(|value| parse_cancel(&value, ground)).unwrap_or_default();
     if let (Some(stop), Some(pause)) = (&stop, &pause) {
         let both = (0..ground.lifecycle.statuses.len() as StatusIndex)
