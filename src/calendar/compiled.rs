@@ -5,7 +5,7 @@
 //! stretch with one offset are the wall-clock intervals shifted by that offset: a fold hour counts twice, a gap hour not at
 //! all, and a bound inside a gap is the gap's end, without a word about either.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
 use chrono_tz::Tz;
@@ -58,9 +58,28 @@ fn day_number(date: NaiveDate) -> i32 {
     date.signed_duration_since(NaiveDate::default()).num_days() as i32
 }
 
+/// The first instant of each UTC year, and of the one after the last.
+static YEAR_STARTS: LazyLock<Vec<i64>> = LazyLock::new(|| (FIRST_YEAR..=LAST_YEAR + 1).map(year_start).collect());
+
+/// A mean Gregorian year.
+const YEAR_MS: i64 = 31_556_952_000;
+
 fn year_of(instant: Timestamp) -> Result<usize, CalendarError> {
-    let year = chrono::Datelike::year(&instant.to_utc());
-    usize::try_from(year - FIRST_YEAR).ok().filter(|index| *index < YEARS).ok_or(CalendarError::OutOfRange(instant))
+    let starts = YEAR_STARTS.as_slice();
+    if instant.0 < 0 || instant.0 >= starts[YEARS] {
+        return Err(CalendarError::OutOfRange(instant));
+    }
+    let guess = ((instant.0 / YEAR_MS) as usize).min(YEARS - 1);
+    Ok(match instant.0 {
+        ms if ms < starts[guess] => guess - 1,
+        ms if ms >= starts[guess + 1] => guess + 1,
+        _ => guess,
+    })
+}
+
+/// Whether an instant lies in the years that calendars cover.
+pub fn in_range(instant: Timestamp) -> Result<Timestamp, CalendarError> {
+    year_of(instant).map(|_| instant)
 }
 
 impl Calendar {

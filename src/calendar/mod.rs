@@ -17,6 +17,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use crate::time::Timestamp;
+use compiled::in_range;
 
 pub use compiled::{Calendar, FIRST_YEAR, LAST_YEAR, NeverOpen};
 pub use duration::{Duration, DurationError};
@@ -43,12 +44,6 @@ pub enum CalendarError {
 pub struct Schedule {
     pub calendar: Option<Arc<Calendar>>,
     pub zone: Tz,
-}
-
-/// 1970-01-01 to 2200-12-31.
-fn in_range(instant: Timestamp) -> Result<Timestamp, CalendarError> {
-    let year = chrono::Datelike::year(&instant.to_utc());
-    if (FIRST_YEAR..=LAST_YEAR).contains(&year) { Ok(instant) } else { Err(CalendarError::OutOfRange(instant)) }
 }
 
 impl Schedule {

@@ -70,6 +70,10 @@ pub struct Clock {
     pub was_held: bool,
     /// Instants of the reminders; `MAX` while held by a pause.
     pub rungs: SmallVec<[Timestamp; 4]>,
+    /// Rungs that the clock reached while it ran: a resume leaves them where they were.
+    reached: SmallVec<[bool; 4]>,
+    /// Since when the rungs stand where they stand.
+    armed_at: Timestamp,
     /// Instants of the ladder; `MAX` while held by a pause.
     pub steps: SmallVec<[Timestamp; 4]>,
     steps_left_ms: SmallVec<[i64; 4]>,
@@ -100,6 +104,8 @@ impl Clock {
             holds: SmallVec::new(),
             was_held: false,
             rungs: SmallVec::new(),
+            reached: SmallVec::new(),
+            armed_at: start,
             steps: SmallVec::new(),
             steps_left_ms: SmallVec::new(),
             end: None,
@@ -119,7 +125,7 @@ impl Clock {
 
     pub fn due(&self) -> Option<Timestamp> {
         match self.deadline {
-            Deadline::At(due) if !self.paused || self.end.is_some() => Some(due),
+            Deadline::At(due) if !self.paused || self.end.is_some() || self.breached => Some(due),
             _ => None,
         }
     }
@@ -165,7 +171,7 @@ impl Clock {
         self.before_pause = due;
         let target = self.promise(rules);
         // Saves nothing where it begins at the deadline (12.19).
-        if due <= now && !self.moved_by_source(rules) {
+        if due <= now {
             self.breached = true;
         }
         if self.breached {
@@ -186,10 +192,19 @@ impl Clock {
             self.deadline = Deadline::Remaining(Measure::of_target(target).between(now, due));
         }
         self.steps.clear();
-        for rung in &mut self.rungs {
-            if *rung >= now {
+        self.note_reached(now);
+        for (rung, reached) in self.rungs.iter_mut().zip(&self.reached) {
+            if !reached {
                 *rung = Timestamp::MAX;
             }
+        }
+    }
+
+    /// A rung that lay before its derivation was passed over, not reached.
+    fn note_reached(&mut self, now: Timestamp) {
+        self.reached.resize(self.rungs.len(), false);
+        for (rung, reached) in self.rungs.iter().zip(&mut self.reached) {
+            *reached |= self.armed_at < *rung && *rung < now;
         }
     }
 
@@ -200,13 +215,11 @@ impl Clock {
     pub(super) fn resume(&mut self, rules: &Rules, now: Timestamp) {
         self.paused = false;
         let began = self.pauses.last().map(|pause| pause.from);
-        if began == Some(now) {
-            self.pauses.pop();
-            if self.fresh {
-                return;
-            }
-        } else if let Some(pause) = self.pauses.last_mut() {
+        if let Some(pause) = self.pauses.last_mut() {
             pause.to = Some(now);
+        }
+        if self.fresh {
+            return;
         }
         let target = self.promise(rules);
         if self.breached {
@@ -231,7 +244,11 @@ impl Clock {
     /// Ends the clock. One that was paused had what remained left at that instant.
     pub(super) fn stop(&mut self, rules: &Rules, end: End) {
         if let Deadline::Remaining(left) = self.deadline {
-            self.deadline = Deadline::At(Measure::of_target(self.promise(rules)).add(end.at, left));
+            let began = self.pauses.last().map(|pause| pause.from);
+            self.deadline = Deadline::At(match began {
+                Some(began) if began == end.at => self.before_pause,
+                _ => Measure::of_target(self.promise(rules)).add(end.at, left),
+            });
         }
         self.end = Some(end);
         self.judge();
@@ -260,6 +277,7 @@ impl Clock {
         self.fresh = false;
         self.rebased = false;
         self.deadline = Deadline::At(due);
+        self.before_pause = due;
         self.arm(rules, now, arming);
         if self.paused && self.end.is_none() {
             self.hold(rules, now);
@@ -285,9 +303,11 @@ impl Clock {
         let sla = self.rule(rules);
         let target = self.promise(rules);
         let clock_measure = Measure::of_schedule(&target.schedule);
+        self.note_reached(now);
         let before = std::mem::take(&mut self.rungs);
         for (index, reminder) in sla.reminders.iter().enumerate() {
-            let known = before.get(index).copied().filter(|rung| *rung < now);
+            let reached = self.reached.get(index).copied().unwrap_or(false);
+            let known = before.get(index).copied().filter(|_| reached);
             if arming == Arming::Resumed
                 && let Some(told) = known
             {
@@ -307,11 +327,16 @@ impl Clock {
             if arming == Arming::Resumed {
                 rung = rung.max(now);
             }
-            if arming == Arming::Moved && rung <= now {
-                rung = known.unwrap_or(rung);
+            if arming == Arming::Moved {
+                if rung <= now {
+                    rung = known.unwrap_or(rung);
+                } else if let Some(reached) = self.reached.get_mut(index) {
+                    *reached = false;
+                }
             }
             self.rungs.push(rung);
         }
+        self.armed_at = now;
         self.steps.clear();
         self.steps.extend(sla.escalations.iter().map(|step| add(&target.schedule, due, &step.after)));
     }

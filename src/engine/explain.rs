@@ -303,6 +303,7 @@ pub fn explanation(rules: &Rules, clock: &Clock, until: Timestamp) -> Explanatio
     let pauses: Vec<PauseRef> = clock
         .pauses
         .iter()
+        .filter(|pause| pause.to != Some(pause.from))
         .map(|pause| PauseRef { from: pause.from, to: pause.to.or(clock.end.map(|end| end.at)) })
         .collect();
     let mut summary = match &target.promise {

@@ -39,10 +39,10 @@ struct Thread {
     last: Option<usize>,
     /// The next assignment starts a clock.
     awaits_owner: bool,
-    /// Since when the lead is in a state that stops (or cancels) this SLA.
-    blocked_since: Option<Timestamp>,
-    /// An act that would stop it happened at this instant with no clock running.
-    act_at: Option<Timestamp>,
+    /// Since when the lead is in a state that stops (or cancels) this SLA, and who held it before.
+    blocked: Option<End>,
+    /// The last act that would have stopped it, with no clock running.
+    act: Option<End>,
     /// A suppressed start of this cycle was counted.
     counted: bool,
     not_started: NotStarted,
@@ -54,8 +54,8 @@ impl Thread {
             running: None,
             last: None,
             awaits_owner: true,
-            blocked_since: None,
-            act_at: None,
+            blocked: None,
+            act: None,
             counted: false,
             not_started: NotStarted { already_stopped: 0, before_first_version: 0 },
         }
@@ -263,13 +263,13 @@ impl Fold {
         if stop_state || change.acts_on(sla) {
             clock.stop(rules, change.end(if stop_state { Cause::State } else { Cause::Act }));
             thread.running = None;
-            thread.blocked_since = stop_state.then_some(at);
+            thread.blocked = stop_state.then(|| change.end(Cause::State));
             return;
         }
         if sla.cancel.status.contains(status) {
             clock.stop(rules, change.end(Cause::CancelStatus));
             thread.running = None;
-            thread.blocked_since = Some(at);
+            thread.blocked = Some(change.end(Cause::CancelStatus));
             return;
         }
         let pauses = sla.pause.as_ref().is_some_and(|pause| pause.status.contains(status));
@@ -302,19 +302,34 @@ impl Fold {
         let blocked = |status| stopped(status) || sla.cancel.status.contains(status);
         let thread = &mut self.threads[usize::from(family)];
         if blocked(is) {
-            thread.blocked_since = thread.blocked_since.or(Some(at));
-        }
-        let left_block = blocked(was) && !blocked(is);
-        let left_disposition =
-            sla.stop.by_act() && lifecycle.disposed.contains(was) && !lifecycle.disposed.contains(is);
-        if left_block {
-            thread.blocked_since = None;
+            thread.blocked =
+                thread.blocked.or(Some(change.end(if stopped(is) { Cause::State } else { Cause::CancelStatus })));
+        } else if thread.blocked.take().is_some() {
             thread.counted = false;
         }
         let last = thread.last.map(|index| &self.clocks[index]);
+        // Whether the lead comes back is a matter of the version that governed its last clock.
+        let (left_block, left_disposition, reopen) = match last {
+            Some(clock) if clock.version != version => {
+                let (was, is) = (
+                    change.status(rules, clock.version, &change.before),
+                    change.status(rules, clock.version, &change.after),
+                );
+                let rule = clock.rule(rules);
+                let blocks = |status| rule.stop.states.contains(status) || rule.cancel.status.contains(status);
+                let disposed = &rules.version(clock.version).lifecycle.disposed;
+                let left = rule.stop.by_act() && disposed.contains(was) && !disposed.contains(is);
+                (blocks(was) && !blocks(is), left, rule.reopen)
+            }
+            _ => {
+                let disposed = &lifecycle.disposed;
+                let left = sla.stop.by_act() && disposed.contains(was) && !disposed.contains(is);
+                (blocked(was) && !blocked(is), left, sla.reopen)
+            }
+        };
         let mut starts = false;
-        if left_block || (left_disposition && sla.reopen == Reopen::NewCycle && !blocked(is)) {
-            match (sla.reopen, last.map(|clock| clock.end.map(|end| end.cause))) {
+        if left_block || (left_disposition && reopen == Reopen::NewCycle && !blocked(is)) {
+            match (reopen, last.map(|clock| clock.end.map(|end| end.cause))) {
                 (Reopen::Continue, Some(Some(Cause::State))) => {
                     return self.revive(rules, family, change);
                 }
@@ -337,14 +352,15 @@ impl Fold {
             || (stage(is) != stage(was) && stage(is).is_some_and(|stage| sla.start.stages.contains(&stage)));
         let acts = change.acts_on(sla);
         if acts {
-            thread.act_at = Some(at);
+            thread.act = Some(change.end(Cause::Act));
         }
-        if !starts || (sla.reopen == Reopen::Ignore && thread.last.is_some()) {
+        if !starts || (reopen == Reopen::Ignore && thread.last.is_some()) {
             return;
         }
         // One fact that says both: stop wins. A state that already held by earlier facts: nothing starts.
         let says_stop = acts || (change.fact.status != 0 && blocked(is));
-        let held_before = blocked(is) && thread.blocked_since != Some(at);
+        let at_this_instant = |end: Option<End>| end.filter(|end| end.at == at);
+        let held_before = blocked(is) && at_this_instant(thread.blocked).is_none();
         if says_stop || held_before {
             if !thread.counted {
                 thread.counted = true;
@@ -360,19 +376,16 @@ impl Fold {
         if !exists {
             return;
         }
-        let acted = thread.act_at == Some(at);
+        // Start and stop at one instant, from different facts: met with 0 seconds (SEMANTICS 12.6).
+        let ended = at_this_instant(thread.blocked).filter(|_| blocked(is)).or(at_this_instant(thread.act));
         self.start(family, version, sla_index, change);
         let index = self.clocks.len() - 1;
         let paused = sla.pause.as_ref().is_some_and(|pause| pause.status.contains(is));
-        // Start and stop at one instant, from different facts: met with 0 seconds (SEMANTICS 12.6).
-        let cause = match () {
-            () if stopped(is) => Some(Cause::State),
-            () if acted => Some(Cause::Act),
-            () if blocked(is) => Some(Cause::CancelStatus),
-            () => None,
-        };
-        if let Some(cause) = cause {
-            self.clocks[index].stop(rules, change.end(cause));
+        if let Some(mut end) = ended {
+            if end.owner == 0 {
+                end = change.end(end.cause);
+            }
+            self.clocks[index].stop(rules, end);
             self.threads[usize::from(family)].running = None;
         } else if paused {
             self.clocks[index].pause(rules, at);
@@ -390,7 +403,7 @@ impl Fold {
         thread.running = Some(self.clocks.len() - 1);
         thread.last = thread.running;
         thread.counted = false;
-        thread.act_at = None;
+        thread.act = None;
     }
 
     /// `reopen = "continue"`: the state that had stopped the clock is left, so it was not stopped after all.
@@ -415,6 +428,7 @@ impl Fold {
         if clock.end.is_some() && clock.rule(rules).reopen != Reopen::Continue {
             return;
         }
+        clock.was_held |= after.owner != 0;
         let hold = Hold { from: change.at(), owner: after.owner, team: after.team };
         match clock.holds.last_mut() {
             Some(last) if last.from == hold.from => *last = hold,

@@ -4,6 +4,7 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::record;
+use crate::time::Timestamp;
 
 /// Where a lead's record stands.
 pub type Slot = u32;
@@ -24,6 +25,8 @@ struct Entry {
 pub struct Leads {
     index: Vec<HashTable<Entry>>,
     chunks: Vec<Vec<Option<Box<[u8]>>>>,
+    /// For each slot, the due instant of its live entry in the wheel; `MAX` for none.
+    scheduled: Vec<Vec<Timestamp>>,
     /// Ids of leads that were added and have no record yet.
     pending: Vec<(Slot, String)>,
     free: Vec<Slot>,
@@ -35,6 +38,7 @@ impl Default for Leads {
         Leads {
             index: (0..SEGMENTS).map(|_| HashTable::new()).collect(),
             chunks: Vec::new(),
+            scheduled: Vec::new(),
             pending: Vec::new(),
             free: Vec::new(),
             count: 0,
@@ -64,7 +68,7 @@ impl Leads {
     pub fn find(&self, lead_id: &str) -> Option<Slot> {
         let (segment, tag) = place(lead_id);
         self.index[segment]
-            .find(spread(tag), |entry| entry.tag == tag && self.id(entry.slot) == lead_id)
+            .find(spread(tag), |entry| entry.tag == tag && self.is(entry.slot, lead_id))
             .map(|entry| entry.slot)
     }
 
@@ -73,6 +77,7 @@ impl Leads {
         let slot = self.free.pop().unwrap_or_else(|| {
             if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
                 self.chunks.push(Vec::with_capacity(CHUNK));
+                self.scheduled.push(vec![Timestamp::MAX; CHUNK]);
             }
             let full = (self.chunks.len() - 1) * CHUNK;
             let Some(chunk) = self.chunks.last_mut() else { return 0 };
@@ -107,7 +112,28 @@ impl Leads {
             self.count -= 1;
             self.free.push(slot);
         }
+        self.set_scheduled(slot, Timestamp::MAX);
         self.replace(slot, None);
+    }
+
+    fn is(&self, slot: Slot, lead_id: &str) -> bool {
+        match self.record(slot) {
+            Some(record) => record::id_bytes(record) == lead_id.as_bytes(),
+            None => self.id(slot) == lead_id,
+        }
+    }
+
+    /// The due instant of the slot's live entry in the wheel.
+    pub fn scheduled(&self, slot: Slot) -> Timestamp {
+        let chunk = self.scheduled.get(slot as usize / CHUNK);
+        chunk.and_then(|chunk| chunk.get(slot as usize % CHUNK)).copied().unwrap_or(Timestamp::MAX)
+    }
+
+    pub fn set_scheduled(&mut self, slot: Slot, due: Timestamp) {
+        let chunk = self.scheduled.get_mut(slot as usize / CHUNK);
+        if let Some(place) = chunk.and_then(|chunk| chunk.get_mut(slot as usize % CHUNK)) {
+            *place = due;
+        }
     }
 
     pub fn id(&self, slot: Slot) -> &str {

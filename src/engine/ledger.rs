@@ -75,6 +75,7 @@ pub struct OutcomeTold {
 pub struct PauseTold {
     pub from: Timestamp,
     pub resumed: bool,
+    pub claim: Claim,
 }
 
 /// All that was told of one clock.
@@ -192,7 +193,8 @@ impl Told {
             write_varint(out, self.pauses.len() as u64);
             for pause in &self.pauses {
                 write_zigzag(out, since(pause.from));
-                out.push(u8::from(pause.resumed));
+                let state = u64::from(pause.claim.stands) << 1 | u64::from(pause.resumed);
+                write_varint(out, u64::from(pause.claim.count) << 2 | state);
             }
         }
         if let Some(told) = self.outcome {
@@ -250,7 +252,10 @@ impl Told {
         }
         if has(flag::PAUSES) {
             for _ in 0..reader.count(2)? {
-                told.pauses.push(PauseTold { from: instant(reader)?, resumed: reader.byte()? != 0 });
+                let from = instant(reader)?;
+                let packed = reader.varint()?;
+                let claim = Claim { count: u32::try_from(packed >> 2).ok()?, stands: packed & 2 != 0 };
+                told.pauses.push(PauseTold { from, resumed: packed & 1 != 0, claim });
             }
         }
         if has(flag::OUTCOME) {

@@ -1,13 +1,11 @@
 //! The packed lead: the bytes held in memory are the changelog value are the stored blob (DESIGN §1).
 //!
 //! ```text
-//! version u8 | next_due i64 LE | hash count | hashes 8 B each, contiguous | string count | (length, bytes)* | facts | ledger
+//! version u8 | next_due i64 LE | lead id | hash count | hashes 8 B each, contiguous | string count | (length, bytes)* | facts | ledger
 //! ```
 //!
 //! Counts and symbols are LEB128 varints, times are zigzag deltas, each string stands once and is named by its 1-based
-//! position (0: absent); the first string is the lead id. [`Lead`] is the decoded form: one reusable set of buffers.
-
-use smallvec::SmallVec;
+//! position (0: absent); string 1 is the lead id, which stands before all else. [`Lead`] is the decoded form: one reusable set of buffers.
 
 use super::ledger::Told;
 use super::wire::{Reader, write_varint, write_zigzag};
@@ -17,7 +15,7 @@ use crate::time::Timestamp;
 /// The layout this build writes. Older ones are still read; fixtures of each are kept in `tests/data/records`.
 pub const FORMAT_VERSION: u8 = 1;
 
-/// Bytes before the first varint: the version and `next_due`.
+/// Bytes before the lead id: the version and `next_due`.
 const HEADER_BYTES: usize = 9;
 
 /// A string of the record's own table; 0 is "absent".
@@ -57,7 +55,7 @@ pub struct FactRow {
 /// A decoded record. Reused from lead to lead, so that decoding allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Lead {
-    text: Vec<u8>,
+    text: String,
     strings: Vec<(u32, u32)>,
     /// Hashes of the deliveries seen (`source`, `id`).
     pub hashes: Vec<u64>,
@@ -91,17 +89,19 @@ pub fn next_due(record: &[u8]) -> Timestamp {
     }
 }
 
+/// The bytes of the lead id without decoding the rest; empty if the bytes are no record.
+pub fn id_bytes(record: &[u8]) -> &[u8] {
+    let read = || -> Option<&[u8]> {
+        let mut reader = Reader::new(record.get(HEADER_BYTES..)?);
+        let length = usize::try_from(reader.varint()?).ok()?;
+        reader.take(length)
+    };
+    read().unwrap_or(&[])
+}
+
 /// The lead id without decoding the rest; empty if the bytes are no record.
 pub fn lead_id(record: &[u8]) -> &str {
-    let read = || -> Option<&str> {
-        let mut reader = Reader::new(record.get(HEADER_BYTES..)?);
-        let hashes = usize::try_from(reader.varint()?).ok()?;
-        reader.skip(hashes.checked_mul(8)?)?;
-        reader.varint()?;
-        let length = usize::try_from(reader.varint()?).ok()?;
-        std::str::from_utf8(reader.take(length)?).ok()
-    };
-    read().unwrap_or("")
+    std::str::from_utf8(id_bytes(record)).unwrap_or("")
 }
 
 impl Lead {
@@ -129,10 +129,7 @@ impl Lead {
         let Some(&(from, length)) = (sym as usize).checked_sub(1).and_then(|index| self.strings.get(index)) else {
             return "";
         };
-        self.text
-            .get(from as usize..(from + length) as usize)
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
-            .unwrap_or("")
+        self.text.get(from as usize..(from + length) as usize).unwrap_or("")
     }
 
     /// The text of a symbol, `None` for 0.
@@ -147,7 +144,7 @@ impl Lead {
             return found;
         }
         self.strings.push((self.text.len() as u32, text.len() as u32));
-        self.text.extend_from_slice(text.as_bytes());
+        self.text.push_str(text);
         self.strings.len() as Sym
     }
 
@@ -156,8 +153,7 @@ impl Lead {
         self.strings
             .iter()
             .position(|&(from, length)| {
-                length as usize == text.len()
-                    && self.text.get(from as usize..(from + length) as usize) == Some(text.as_bytes())
+                length as usize == text.len() && self.text.get(from as usize..(from + length) as usize) == Some(text)
             })
             .map_or(0, |index| index as Sym + 1)
     }
@@ -209,14 +205,15 @@ impl Lead {
         out.clear();
         out.push(FORMAT_VERSION);
         out.extend_from_slice(&next_due.0.to_le_bytes());
+        write_text(out, self.lead_id());
         write_varint(out, self.hashes.len() as u64);
         for hash in &self.hashes {
             out.extend_from_slice(&hash.to_le_bytes());
         }
-        write_varint(out, self.strings.len() as u64);
-        for &(from, length) in &self.strings {
-            write_varint(out, u64::from(length));
-            out.extend_from_slice(&self.text[from as usize..(from + length) as usize]);
+        let others = self.strings.len().saturating_sub(1);
+        write_varint(out, others as u64);
+        for sym in 2..2 + others {
+            write_text(out, self.str(sym as Sym));
         }
         write_varint(out, self.facts.len() as u64);
         let mut previous = 0i64;
@@ -303,19 +300,14 @@ impl Lead {
     }
 
     fn decode_body(&mut self, reader: &mut Reader<'_>) -> Option<()> {
+        self.decode_text(reader)?;
         let hashes = reader.count(8)?;
         for chunk in reader.take(hashes * 8)?.chunks_exact(8) {
             self.hashes.push(u64::from_le_bytes(chunk.try_into().ok()?));
         }
         let strings = reader.count(1)?;
         for _ in 0..strings {
-            let length = reader.count(1)?;
-            self.strings.push((self.text.len() as u32, length as u32));
-            self.text.extend_from_slice(reader.take(length)?);
-        }
-        std::str::from_utf8(&self.text).ok()?;
-        if self.strings.is_empty() {
-            return None;
+            self.decode_text(reader)?;
         }
         let facts = reader.count(3)?;
         let mut previous = 0i64;
@@ -328,6 +320,13 @@ impl Lead {
         for _ in 0..clocks {
             self.ledger.push(Told::decode(origin, reader)?);
         }
+        Some(())
+    }
+
+    fn decode_text(&mut self, reader: &mut Reader<'_>) -> Option<()> {
+        let length = reader.count(1)?;
+        self.strings.push((self.text.len() as u32, length as u32));
+        self.text.push_str(std::str::from_utf8(reader.take(length)?).ok()?);
         Some(())
     }
 
@@ -380,17 +379,11 @@ impl Lead {
         }
         Some(fact)
     }
+}
 
-    /// Two leads hold the same facts and the same ledger, wherever their strings stand.
-    pub fn owners_named(&self) -> SmallVec<[Sym; 4]> {
-        let mut owners = SmallVec::new();
-        for owner in self.facts.iter().filter_map(|fact| fact.owner) {
-            if owner != 0 && !owners.contains(&owner) {
-                owners.push(owner);
-            }
-        }
-        owners
-    }
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    write_varint(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn kind_of(bits: u8) -> FactKind {

@@ -9,7 +9,7 @@
 
 use super::clock::{Cause, Clock};
 use super::fold::Fold;
-use super::ledger::{Deadline, Mark, Outcome, OutcomeTold, PauseTold, Told};
+use super::ledger::{Claim, Deadline, Mark, Outcome, OutcomeTold, PauseTold, Told};
 use super::notice::{NoticeId, NoticeKind, Outbox, Statement};
 use super::record::{Lead, RecordError, Sym};
 use super::rules::Rules;
@@ -206,12 +206,14 @@ impl Diff<'_> {
             take.breach();
             take.started();
             told.rungs.iter_mut().for_each(|mark| mark.at = Timestamp::MIN);
+            told.pauses.iter_mut().for_each(|pause| pause.claim.stands = false);
         }
     }
 
     fn clock(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) {
         let was_told = told.started.stands;
-        let derived_now = !was_told || told.deadline != clock.deadline;
+        let revived = told.outcome.is_some() && clock.end.is_none();
+        let derived_now = !was_told || revived || told.deadline != clock.deadline;
         if derived_now {
             told.late = clock.due().is_some_and(|due| due <= self.at);
         }
@@ -222,7 +224,9 @@ impl Diff<'_> {
             team: end.team,
             target: self.rules.of(clock.version, clock.sla).targets[usize::from(clock.target)],
         });
-        let breached = clock.breached && clock.due().or(self.fixed_due(clock)).is_some_and(|due| self.passed(due));
+        // A correction that moves the deadline to the watermark itself does not move it past it (12.12, 12.26).
+        let stays = told.breached.stands && clock.end.is_none() && !clock.paused && clock.due() == Some(self.at);
+        let breached = stays || (clock.breached && clock.due().is_some_and(|due| self.passed(due)));
         self.take_back(lead, index, clock, told, outcome, breached);
 
         let id = |kind, step, count| statement(lead, told_key(told), kind, step, count).id();
@@ -270,14 +274,6 @@ impl Diff<'_> {
         }
     }
 
-    /// The deadline of a clock that is paused after it was breached.
-    fn fixed_due(&self, clock: &Clock) -> Option<Timestamp> {
-        match clock.deadline {
-            Deadline::At(due) if clock.breached => Some(due),
-            _ => None,
-        }
-    }
-
     /// Claims that the facts no longer bear out, the last told first.
     fn take_back(
         &mut self,
@@ -318,18 +314,28 @@ impl Diff<'_> {
     fn pauses(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) -> bool {
         let mut any = false;
         for pause in &clock.pauses {
-            let known = told.pauses.iter().position(|known| known.from == pause.from);
             let key = pause.from.0 as u64;
-            match (known, pause.to) {
-                (None, None) if clock.end.is_none() => {
-                    let id = statement(lead, told_key(told), NoticeKind::Paused, key, 0).id();
-                    told.pauses.push(PauseTold { from: pause.from, resumed: false });
+            let known = told.pauses.iter().position(|known| known.from == pause.from);
+            let stands = known.is_some_and(|known| told.pauses[known].claim.stands);
+            match (stands, pause.to) {
+                (false, None) if clock.end.is_none() => {
+                    let known = known.unwrap_or_else(|| {
+                        told.pauses.push(PauseTold { from: pause.from, resumed: false, claim: Claim::default() });
+                        told.pauses.len() - 1
+                    });
+                    let count = told.pauses[known].claim.make();
+                    told.pauses[known].resumed = false;
+                    let id = statement(lead, told_key(told), NoticeKind::Paused, key, count).id();
                     self.speech.say(Some(index), pause.from, id, NoticeKind::Paused, Said::Plain);
                     any = true;
                 }
-                (Some(known), Some(to)) if !told.pauses[known].resumed => {
-                    let id = statement(lead, told_key(told), NoticeKind::Resumed, key, 0).id();
-                    told.pauses[known].resumed = true;
+                (true, Some(to)) => {
+                    let Some(known) = known.map(|known| &mut told.pauses[known]).filter(|known| !known.resumed) else {
+                        continue;
+                    };
+                    known.resumed = true;
+                    let count = known.claim.count.saturating_sub(1);
+                    let id = statement(lead, told_key(told), NoticeKind::Resumed, key, count).id();
                     self.speech.say(Some(index), to, id, NoticeKind::Resumed, Said::Plain);
                     any = true;
                 }
@@ -383,12 +389,19 @@ impl Diff<'_> {
         let keys = &self.rules.of(clock.version, clock.sla).steps;
         let mut current: Option<(usize, Timestamp, u32)> = None;
         for (step, (&instant, &key)) in clock.steps.iter().zip(keys).enumerate() {
-            let mark = told.steps.iter().find(|mark| mark.key == key);
-            if instant == Timestamp::MAX || mark.is_some_and(|mark| mark.claim.stands || mark.at == instant) {
+            let mark = told.steps.iter_mut().find(|mark| mark.key == key);
+            if instant == Timestamp::MAX || mark.as_ref().is_some_and(|mark| mark.claim.stands) {
                 continue;
             }
             if !self.passed(instant) {
+                // A step that was passed over and now lies ahead will be told.
+                if let Some(mark) = mark {
+                    mark.at = Timestamp::MIN;
+                }
                 self.look_at(instant);
+                continue;
+            }
+            if mark.is_some_and(|mark| mark.at != Timestamp::MIN) {
                 continue;
             }
             if let Some((_, earlier, key)) = current.replace((step, instant, key)) {
@@ -433,12 +446,9 @@ impl Taking<'_> {
     fn steps(&mut self, goes: impl Fn(u32) -> bool) {
         for index in (0..self.told.steps.len()).rev() {
             let mark = self.told.steps[index];
-            if !goes(mark.key) {
-                continue;
-            }
-            // Whatever was told or passed over is open again, should it become true again.
-            self.told.steps[index].at = Timestamp::MIN;
-            if mark.claim.stands {
+            if goes(mark.key) && mark.claim.stands {
+                // What was told is open again, should it become true again; what was passed over stays so.
+                self.told.steps[index].at = Timestamp::MIN;
                 let count = self.told.steps[index].claim.take_back();
                 let key = u64::from(mark.key);
                 let id = statement(self.lead, told_key(self.told), NoticeKind::Escalated, key, count).id();

@@ -173,9 +173,9 @@ impl Shard {
 
     /// The earliest instant at which something may have to be said.
     pub fn next_due(&mut self) -> Option<Timestamp> {
+        // An entry may come early: looking at it then is harmless.
         let waiting = self.firing.front().map(|timer| timer.0);
-        let next = self.wheel.next_due();
-        waiting.into_iter().chain(next).min()
+        waiting.into_iter().chain(self.wheel.next_due()).min()
     }
 
     /// Applies one event at its append time, which raises the watermark; an earlier one is taken as the watermark. What its
@@ -291,8 +291,18 @@ impl Shard {
         let Some(due) = self.wheel.next_due().filter(|due| *due < self.watermark) else { return false };
         let mut timers = Vec::new();
         self.wheel.expire(due.plus_ms(1), usize::MAX, &mut timers);
+        timers.retain(|(_, slot)| {
+            if self.leads.scheduled(*slot) != due {
+                return false;
+            }
+            self.leads.set_scheduled(*slot, Timestamp::MAX);
+            let next = self.leads.record(*slot).map_or(Timestamp::MAX, record::next_due);
+            if next != due {
+                schedule(&mut self.wheel, &mut self.leads, *slot, next);
+            }
+            next == due
+        });
         let leads = &self.leads;
-        timers.retain(|(due, slot)| leads.record(*slot).map(record::next_due) == Some(*due));
         if timers.len() > 1 {
             // One look into each record, and a second only where the first bytes of two ids agree.
             let mut keyed: Vec<(u64, Slot)> = timers.iter().map(|(_, slot)| (leads.id_prefix(*slot), *slot)).collect();
@@ -319,26 +329,20 @@ impl Shard {
     /// Keeps what the settler made of a lead, and its pre-image for an undo.
     fn keep(&mut self, slot: Slot, next_due: Timestamp) {
         let before = self.leads.replace(slot, Some(self.settler.encoded.as_slice().into()));
-        let scheduled = before.as_deref().map(record::next_due);
         self.turn.undo.push((slot, before));
         self.turn.passed_over += u64::from(self.settler.passed_over);
         for &delta in &self.settler.deltas {
             count_open(&mut self.open, delta);
             self.turn.deltas.push(delta);
         }
-        if scheduled != Some(next_due) {
-            self.schedule(slot, next_due);
-        }
+        self.schedule(slot, next_due);
     }
 
     fn schedule(&mut self, slot: Slot, due: Timestamp) {
-        if due == Timestamp::MAX {
-            return;
-        }
-        self.wheel.schedule(due, slot);
+        schedule(&mut self.wheel, &mut self.leads, slot, due);
         if self.wheel.len() > SWEEP_FLOOR && self.wheel.len() > 2 * self.leads.len() {
             let leads = &self.leads;
-            self.wheel.retain(|due, slot| leads.record(slot).map(record::next_due) == Some(due));
+            self.wheel.retain(|due, slot| leads.scheduled(slot) == due);
         }
     }
 
@@ -410,6 +414,15 @@ impl Shard {
         let mut lead = Lead::default();
         lead.decode(self.lead(lead_id)?).ok()?;
         Some(lead)
+    }
+}
+
+/// A lead has one live entry in the wheel, at its `next_due` or before it: one that comes early is put where it belongs
+/// when it fires, so that a deadline that moves away costs nothing.
+fn schedule(wheel: &mut TimerWheel<Slot>, leads: &mut Leads, slot: Slot, due: Timestamp) {
+    if due < leads.scheduled(slot) {
+        leads.set_scheduled(slot, due);
+        wheel.schedule(due, slot);
     }
 }
 

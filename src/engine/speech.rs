@@ -98,6 +98,8 @@ impl Speaker<'_> {
         let team = holder.and_then(|hold| self.lead.said(hold.team));
         let target = clock.promise(self.rules);
         let policy = self.rules.policy_part(clock.version);
+        // Of a pause after the breach nothing remains; the notice of a pause never gives an instant.
+        let due_at = clock.due().filter(|_| said.kind != NoticeKind::Paused);
         let remaining = match (clock.deadline, clock.due()) {
             (_, Some(_)) => None,
             (Deadline::Remaining(ms), _) => Some(Seconds(ms)),
@@ -110,7 +112,7 @@ impl Speaker<'_> {
             ($data:ident { $($field:ident : $value:expr),* $(,)? }) => {
                 outbox.write(said.kind, said.id, clock.family, times, lead_id, &$data {
                     lead_id, sla, cycle: clock.cycle, target: Some(&target.label), owner, team,
-                    started_at: clock.start, due_at: clock.due(), policy, as_of,
+                    started_at: clock.start, due_at, policy, as_of,
                     $($field: $value),*
                 })
             };

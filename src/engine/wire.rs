@@ -44,10 +44,6 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
-    pub fn skip(&mut self, length: usize) -> Option<()> {
-        self.take(length).map(|_| ())
-    }
-
     pub fn varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {

@@ -61,10 +61,7 @@ fn pause_and_resume_at_one_instant_change_nothing() {
         t.at("3 10:00", status("on_hold").id("a"));
         assert_eq!(t.news(), ["3 10:00 paused disposition#1 left 32400s"]);
         t.at("3 10:00", status("working").id("b")).until("4 11:00");
-        assert_eq!(
-            t.news(),
-            ["3 10:00 deadline_moved disposition#1 due 4 10:00", "4 10:00 breached disposition#1 by ana"]
-        );
+        assert_eq!(t.news(), ["3 10:00 resumed disposition#1 due 4 10:00", "4 10:00 breached disposition#1 by ana"]);
     });
 }
 

@@ -1,0 +1,396 @@
+//! One run of an SLA with its target, deadline, rungs and steps (SEMANTICS §4, §5, §7; 12.8, 12.10, 12.19 to 12.21,
+//! 12.34, 12.35, 12.41, 12.44).
+
+use std::collections::BTreeMap;
+
+use plazo::calendar::{Duration, Schedule};
+use plazo::policy::{Key, OnReassign, Policy, Promise, Rung, Sla, Target, Version};
+use plazo::time::Timestamp;
+
+use super::lead::{Moment, Seen, State, state_at, walk};
+use super::scan::{self, Change, End, How, Run};
+
+pub const NOBODY: &str = "(none)";
+
+#[derive(Clone, Debug)]
+pub struct Clock {
+    pub family: usize,
+    pub sla: String,
+    /// 1-based.
+    pub cycle: usize,
+    pub start: Timestamp,
+    /// Who held the lead by the facts of the start instant that came while the clock ran.
+    pub starter: (Option<String>, Option<String>),
+    /// Ordinal among the clocks of this SLA that start at one instant.
+    pub ordinal: usize,
+    pub target: String,
+    /// Nothing while a pause holds it back.
+    pub due: Option<Timestamp>,
+    /// What remains while a pause holds the deadline back.
+    pub remaining_ms: Option<i64>,
+    /// The pause in force, also one after the breach.
+    pub paused_since: Option<Timestamp>,
+    /// The pause that the clock's end cut short.
+    pub cut_short: Option<Timestamp>,
+    /// In order, with their ends.
+    pub pauses: Vec<(Timestamp, Option<Timestamp>)>,
+    pub end: Option<End>,
+    pub revived: bool,
+    /// Text and instant; nothing while a pause holds it.
+    pub rungs: Vec<(String, Option<Timestamp>)>,
+    pub steps: Vec<(String, Option<Timestamp>)>,
+    /// Open time until the end, together and by owner.
+    pub open: (i64, BTreeMap<String, i64>),
+    /// The same until the deadline.
+    pub open_at_due: (i64, BTreeMap<String, i64>),
+}
+
+impl Clock {
+    /// Whether the deadline passed with the clock running, as far as facts and the time up to `limit` (inclusive) tell.
+    pub fn breached_by(&self, limit: Timestamp) -> bool {
+        let Some(due) = self.due else { return false };
+        match &self.end {
+            Some(end) => due < end.at,
+            None => due <= limit,
+        }
+    }
+
+    pub fn verdict(&self) -> Option<&'static str> {
+        let end = self.end.as_ref()?;
+        Some(match (end.how, self.breached_by(end.at)) {
+            (How::Cancelled, _) => "sla.cancelled",
+            (_, true) => "sla.met_late",
+            (_, false) => "sla.met",
+        })
+    }
+}
+
+/// All clocks of a lead by these facts, in order of family and start.
+pub fn clocks(policy: &Policy, facts: &[Seen]) -> Vec<Clock> {
+    let moments = walk(facts);
+    let mut clocks: Vec<Clock> = Vec::new();
+    for family in 0..policy.families.len() {
+        let mut starts: Vec<Timestamp> = Vec::new();
+        for run in scan::runs(policy, family, &moments) {
+            let ordinal = starts.iter().filter(|start| **start == run.start).count();
+            starts.push(run.start);
+            clocks.push(derive(policy, &run, &moments, starts.len(), ordinal));
+        }
+    }
+    clocks
+}
+
+/// What a span is counted in.
+#[derive(Clone, Copy)]
+struct Measure<'a> {
+    schedule: &'a Schedule,
+    open: bool,
+}
+
+impl Measure<'_> {
+    fn between(self, from: Timestamp, to: Timestamp) -> i64 {
+        if !self.open {
+            return to.since_ms(from);
+        }
+        self.schedule.open_ms_between(from, to).expect("the generator stays within the calendars")
+    }
+
+    fn add(self, from: Timestamp, ms: i64) -> Timestamp {
+        if !self.open {
+            return from.plus_ms(ms);
+        }
+        self.schedule.add_open_ms(from, ms).expect("the generator stays within the calendars")
+    }
+}
+
+fn add(schedule: &Schedule, from: Timestamp, duration: &Duration) -> Timestamp {
+    schedule.add(from, duration).expect("the generator stays within the calendars")
+}
+
+fn value<'a>(version: &Version, state: &'a State, key: &Key) -> Option<&'a str> {
+    let status = || state.status.as_deref().and_then(|name| version.lifecycle.find(name));
+    match key {
+        Key::Owner => state.owner.as_deref(),
+        Key::Team => state.team.as_deref(),
+        Key::Status => status().and(state.status.as_deref()),
+        Key::Stage => version.lifecycle.stage(status()).map(|stage| stage.name()),
+        Key::Attribute(name) => state.attributes.get(name).map(String::as_str),
+    }
+}
+
+fn matches(version: &Version, target: &Target, state: &State) -> bool {
+    target.when.iter().all(|condition| condition.test.matches(value(version, state, &condition.key)))
+}
+
+/// The deadline that the source gives, where it has given one.
+fn given(target: &Target, state: &State) -> Option<Timestamp> {
+    match &target.promise {
+        Promise::By(name) => state.attributes.get(name).and_then(|text| Timestamp::parse(text).ok()),
+        Promise::Within(_) => None,
+    }
+}
+
+/// The target with its deadline as of the start. A `by` target whose attribute is absent promises nothing: the next.
+fn choose<'a>(version: &Version, sla: &'a Sla, state: &State, start: Timestamp) -> (&'a Target, Timestamp) {
+    for target in sla.targets.iter().filter(|target| matches(version, target, state)) {
+        match &target.promise {
+            Promise::Within(duration) => return (target, add(&target.schedule, start, duration)),
+            Promise::By(_) => {
+                if let Some(due) = given(target, state) {
+                    return (target, due);
+                }
+            }
+        }
+    }
+    panic!("the last target has no conditions");
+}
+
+struct Hold {
+    since: Timestamp,
+    due_before: Timestamp,
+    /// What remained of the allowance; nothing to remain for a clock already past due.
+    remaining_ms: Option<i64>,
+    /// When the allowance began anew during the pause, and the deadline it would have without one.
+    anew: Option<(Timestamp, Timestamp)>,
+}
+
+/// A share of what lies between `base` and `due`, less pauses; one that begins exactly at it holds it.
+fn share_at(
+    measure: Measure<'_>,
+    (base, due): (Timestamp, Timestamp),
+    share_ppm: u32,
+    pauses: &[(Timestamp, Option<Timestamp>)],
+) -> Timestamp {
+    let mut spans: Vec<(Timestamp, Timestamp)> = Vec::new();
+    let mut from = base;
+    for (pause, resume) in pauses.iter().filter_map(|(pause, resume)| Some((*pause, (*resume)?))) {
+        let pause = pause.max(base);
+        if pause < resume && pause < due {
+            spans.push((from, pause));
+            from = resume;
+        }
+    }
+    spans.push((from, due));
+    let whole: i64 = spans.iter().map(|(from, to)| measure.between(*from, *to)).sum();
+    let share = (i128::from(whole) * i128::from(share_ppm) + 999_999).div_euclid(1_000_000);
+    let mut left = i64::try_from(share).expect("a share of an allowance");
+    let last = spans.len() - 1;
+    for (place, (from, to)) in spans.into_iter().enumerate() {
+        let span = measure.between(from, to);
+        if place == last || left < span {
+            return measure.add(from, left);
+        }
+        left -= span;
+    }
+    unreachable!("the last span takes what is left")
+}
+
+fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal: usize) -> Clock {
+    let version = &policy.versions[run.version];
+    let sla = &version.slas[run.sla];
+    let at_start = state_at(moments, run.start);
+    let (mut target, mut due) = choose(version, sla, &at_start, run.start);
+    let mut by = matches!(target.promise, Promise::By(_));
+
+    let measure_open = |target: &'_ Target| matches!(&target.promise, Promise::Within(d) if d.is_business());
+
+    let mut base = run.start;
+    let mut hold: Option<Hold> = None;
+    let mut pauses: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
+    let mut last_resume: Option<Timestamp> = None;
+    let mut cut_short: Option<Timestamp> = None;
+
+    let changes = run.changes.iter().copied();
+    let stop_while_paused = run.end.as_ref().map(|end| (end.at, Change::Resume));
+    let mut all: Vec<(Timestamp, Change)> = changes.collect();
+    // An end while paused is judged as if the clock ran again at that instant; it is no resumption to be told.
+    let told_changes = all.len();
+    all.extend(stop_while_paused);
+
+    for (place, (at, change)) in all.into_iter().enumerate() {
+        let measure = Measure { schedule: &target.schedule, open: measure_open(target) };
+        match change {
+            Change::Pause => {
+                pauses.push((at, None));
+                let before = due > at;
+                hold = Some(Hold {
+                    since: at,
+                    due_before: due,
+                    remaining_ms: before.then(|| measure.between(at, due)),
+                    anew: None,
+                });
+            }
+            Change::Resume => {
+                let Some(held) = hold.take() else { continue };
+                if let Some(last) = pauses.last_mut() {
+                    last.1 = Some(at);
+                }
+                if place < told_changes {
+                    last_resume = Some(at);
+                } else {
+                    cut_short = Some(held.since);
+                }
+                // A pause, or what is left of it, that has no length changes nothing.
+                let unpaused = match held.anew {
+                    Some((since, due)) => (since == at).then_some(due),
+                    None => (held.since == at).then_some(held.due_before),
+                };
+                if !by && let Some(remaining) = held.remaining_ms {
+                    due = unpaused.unwrap_or_else(|| measure.add(at, remaining));
+                }
+            }
+            Change::Reassign => {
+                let Promise::Within(duration) = &target.promise else { continue };
+                // At the very instant of the end there is nobody left to give a full allowance.
+                let ends_here = run.end.as_ref().is_some_and(|end| end.at == at);
+                if sla.on_reassign != OnReassign::Restart || ends_here {
+                    continue;
+                }
+                let anew = add(&target.schedule, at, duration);
+                match &mut hold {
+                    None if at < due => {
+                        due = anew;
+                        base = at;
+                    }
+                    Some(held) if held.remaining_ms.is_some() => {
+                        held.remaining_ms = Some(measure.between(at, anew));
+                        held.anew = Some((at, anew));
+                        base = at;
+                    }
+                    _ => {}
+                }
+            }
+            Change::By(index) => {
+                let state = &moments[index].after;
+                let found = sla
+                    .targets
+                    .iter()
+                    .filter(|other| matches(version, other, state))
+                    .find_map(|other| given(other, state).map(|instant| (other, instant)));
+                let Some((other, instant)) = found else { continue };
+                target = other;
+                by = true;
+                due = instant;
+                base = run.start;
+                if let Some(held) = &mut hold {
+                    held.remaining_ms = (due > held.since).then(|| due.since_ms(held.since));
+                }
+            }
+        }
+    }
+
+    let measure = Measure { schedule: &target.schedule, open: measure_open(target) };
+    let paused_since = hold.as_ref().map(|held| held.since);
+    let remaining_ms = hold.as_ref().and_then(|held| held.remaining_ms);
+    let known_due = if remaining_ms.is_some() { None } else { Some(due) };
+
+    let rungs = sla.reminders.iter().map(|reminder| {
+        let instant = match &reminder.at {
+            Rung::Share { ppm } => {
+                let measure = Measure { schedule: &target.schedule, open: target.schedule.calendar.is_some() };
+                known_due.map(|due| share_at(measure, (base, due), *ppm, &pauses))
+            }
+            Rung::Before(duration) => known_due.map(|due| {
+                let at = target.schedule.subtract(due, duration).expect("checked with the policy");
+                last_resume.map_or(at, |resume| at.max(resume))
+            }),
+        };
+        (reminder.text.clone(), instant)
+    });
+    let rungs: Vec<_> = rungs.collect();
+
+    let steps = sla.escalations.iter().map(|escalation| {
+        let open = escalation.after.is_business();
+        let step_measure = Measure { schedule: &target.schedule, open };
+        let instant = known_due.and_then(|due| step_at(step_measure, &escalation.after, due, &pauses));
+        (escalation.text.clone(), instant)
+    });
+    let steps: Vec<_> = steps.collect();
+
+    let open_until = |until: Option<Timestamp>| {
+        until.map(|until| shares_of_owners(measure, run, moments, until, &pauses)).unwrap_or_default()
+    };
+    Clock {
+        family: run.family,
+        sla: sla.name.clone(),
+        cycle,
+        start: run.start,
+        starter: {
+            let until = run.end.as_ref().map_or(usize::MAX, |end| end.index);
+            let last = moments.iter().take(until).rposition(|moment| moment.time <= run.start);
+            let state = &moments[last.map_or(run.start_index, |last| last.max(run.start_index))].after;
+            (state.owner.clone(), state.team.clone())
+        },
+        ordinal,
+        target: target.label.clone(),
+        due: known_due,
+        remaining_ms,
+        paused_since,
+        pauses: pauses.clone(),
+        cut_short,
+        end: run.end.clone(),
+        revived: run.revived,
+        rungs,
+        steps,
+        open: open_until(run.end.as_ref().map(|end| end.at)),
+        open_at_due: open_until(known_due),
+    }
+}
+
+/// A step after the breach; a pause that lasts beyond the deadline keeps the time that remained to it.
+fn step_at(
+    measure: Measure<'_>,
+    after: &Duration,
+    due: Timestamp,
+    pauses: &[(Timestamp, Option<Timestamp>)],
+) -> Option<Timestamp> {
+    let mut step = add(measure.schedule, due, after);
+    if step == due {
+        return Some(step);
+    }
+    for (from, to) in pauses {
+        let from = (*from).max(due);
+        if to.is_some_and(|to| to <= from) || from > step {
+            continue;
+        }
+        let remaining = measure.between(from, step);
+        step = measure.add((*to)?, remaining);
+    }
+    Some(step)
+}
+
+/// Open time from start to end less pauses, together and for each owner.
+fn shares_of_owners(
+    measure: Measure<'_>,
+    run: &Run,
+    moments: &[Moment],
+    end: Timestamp,
+    pauses: &[(Timestamp, Option<Timestamp>)],
+) -> (i64, BTreeMap<String, i64>) {
+    let worked = |from: Timestamp, to: Timestamp| {
+        let paused: i64 = pauses
+            .iter()
+            .map(|(pause, resume)| {
+                let (pause, resume) = ((*pause).max(from), resume.unwrap_or(end).min(to));
+                if pause < resume { measure.between(pause, resume) } else { 0 }
+            })
+            .sum();
+        measure.between(from, to) - paused
+    };
+    let mut by_owner: BTreeMap<String, i64> = BTreeMap::new();
+    let mut credit = |state: &State, from: Timestamp, to: Timestamp| {
+        let owner = state.owner.clone().unwrap_or_else(|| NOBODY.to_owned());
+        *by_owner.entry(owner).or_default() += worked(from, to);
+    };
+    let mut from = run.start;
+    let end = end.max(run.start);
+    let mut holder = state_at(moments, run.start);
+    for moment in moments.iter().filter(|moment| moment.time > run.start && moment.time <= end) {
+        credit(&holder, from, moment.time);
+        from = moment.time;
+        holder = moment.after.clone();
+    }
+    credit(&holder, from, end);
+    by_owner.retain(|_, ms| *ms != 0);
+    (worked(run.start, end), by_owner)
+}
