@@ -209,7 +209,7 @@ fn lifecycle(root: &Table<'_, '_>) -> Lifecycle {
     Lifecycle::new(statuses)
 }
 
-fn disposition(value: &Value<'_, '_>) -> Option<Disposition> {
+pub(super) fn disposition(value: &Value<'_, '_>) -> Option<Disposition> {
     let word = value.string()?;
     let found = Disposition::ALL.into_iter().find(|disposition| disposition.name() == word);
     if found.is_none() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::agreement::*;
+use super::parse::disposition;
 use super::reader::{Table, Value};
 use crate::calendar::{Calendar, Duration, Schedule};
 
@@ -65,22 +66,6 @@ fn stages(value: &Value<'_, '_>) -> Vec<Stage> {
     value.strings().into_iter().filter_map(stage).collect()
 }
 
-/// `"any"`, or the dispositions by name.
-fn dispositions(value: &Value<'_, '_>) -> Vec<Disposition> {
-    let named = value.strings().into_iter().flat_map(|(word, span)| {
-        if word == "any" {
-            return Disposition::ALL.to_vec();
-        }
-        let found = Disposition::ALL.into_iter().find(|disposition| disposition.name() == word);
-        if found.is_none() {
-            let right = Disposition::ALL.map(Disposition::name).into_iter().chain(["any"]);
-            value.source.unknown(&span, "disposition", &word, right);
-        }
-        found.into_iter().collect()
-    });
-    named.collect()
-}
-
 /// A duration that a policy may use.
 fn duration(value: &Value<'_, '_>) -> Option<(Duration, String)> {
     let text = value.string()?;
@@ -130,7 +115,9 @@ pub fn parse(table: &Table<'_, '_>, ground: &Ground<'_>) -> Option<Sla> {
         .and_then(|value| parse_start(&value, ground));
     let stop_value = table.require("stop", "disposition, status, stage, activity or opportunity");
     let stop = stop_value.as_ref().and_then(|value| parse_stop(value, ground));
-    let pause = table.get("pause").and_then(|value| parse_pause(&value, ground, calendar.is_some() || !known_calendar));
+    let pause_value = table.get("pause");
+    let can_count = calendar.is_some() || !known_calendar;
+    let pause = pause_value.as_ref().and_then(|value| parse_pause(value, ground, can_count));
     let cancel = table.get("cancel").map(|value| parse_cancel(&value, ground)).unwrap_or_default();
     if let (Some(stop), Some(pause)) = (&stop, &pause) {
         let both = (0..ground.lifecycle.statuses.len() as StatusIndex)
@@ -216,13 +203,19 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
     let table = value.table("stop")?;
     let mut stop = Stop::default();
     let mut said = false;
-    let before = value.source.faults.borrow().len();
     let statuses = || ground.lifecycle.statuses.iter().zip(0 as StatusIndex..);
     if let Some(given) = table.get("disposition") {
         said = true;
-        for wanted in dispositions(&given) {
-            let having = statuses().filter(|(status, _)| status.disposition == Some(wanted));
-            having.for_each(|(_, index)| stop.states.insert(index));
+        let any = !given.is_list() && given.is_string() && given.string().as_deref() == Some("any");
+        let named: Vec<Disposition> =
+            if any { Disposition::ALL.to_vec() } else { given.list().iter().filter_map(disposition).collect() };
+        for (status, index) in statuses() {
+            if status.disposition.is_some_and(|disposition| named.contains(&disposition)) {
+                stop.states.insert(index);
+            }
+        }
+        if stop.states.is_empty() && !named.is_empty() {
+            given.fault("no status of the lifecycle has such a disposition, so nothing could stop the clock");
         }
     }
     if let Some(given) = table.get("status") {
@@ -235,9 +228,16 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
     }
     if let Some(given) = table.get("stage") {
         said = true;
-        for wanted in stages(&given) {
-            let having = statuses().filter(|(status, _)| status.stage == Some(wanted));
-            having.for_each(|(_, index)| stop.states.insert(index));
+        let named = stages(&given);
+        for (status, index) in statuses() {
+            if status.stage.is_some_and(|stage| named.contains(&stage)) {
+                stop.states.insert(index);
+            }
+        }
+        for stage in &named {
+            if !ground.lifecycle.statuses.iter().any(|status| status.stage == Some(*stage)) {
+                given.fault(format!("no status of the lifecycle has the stage {:?}", stage.name()));
+            }
         }
     }
     if let Some(given) = table.get("activity") {
@@ -255,8 +255,6 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
     table.finish();
     if !said {
         value.fault("`stop` needs at least one of disposition, status, stage, activity, opportunity");
-    } else if stop.states.is_empty() && !stop.by_act() && value.source.faults.borrow().len() == before {
-        value.fault("no status of the lifecycle has such a stage or disposition, so nothing could stop the clock");
     }
     Some(stop)
 }
