@@ -399,7 +399,7 @@ fn a_target_that_is_never_reached_is_refused() {
 #[test]
 fn a_target_gives_one_deadline() {
     let second = "  by     = \"respond_by\"\n";
-    refused(second, &format!("  by = »\"respond_by\"\n  within = \"1 hours\"\n"), "not both");
+    refused(second, "  by = »\"respond_by\"\n  within = \"1 hours\"\n", "not both");
     refused("  [[sla.target]]\n  within = \"48 hours\"", "  »[[sla.target]]\n  name = \"slow\"", "needs `within`");
     refused("\"48 hours\"", "»48", "expected a text, found the number 48");
 }
@@ -542,6 +542,9 @@ fn the_fingerprint_is_of_what_is_said_and_not_of_how() {
     let respaced: String =
         WHOLE.lines().map(|line| format!("# a comment\n\n{}   # another\n", line.replace("  ", " "))).collect();
     assert_eq!(parsed(&respaced).versions[0].fingerprint, first);
+    let (reassign, reopen) = ("on_reassign = \"restart\"\n", "reopen      = \"ignore\"\n");
+    let reordered = changed(&format!("{reassign}{reopen}"), &format!("{reopen}{reassign}"));
+    assert_eq!(parsed(&reordered).versions[0].fingerprint, first);
     for (from, to) in [
         ("\"Lead management SLA\"", "\"Leads\""),
         ("2026-12-01T00", "2026-12-01T01"),
