@@ -163,7 +163,7 @@ fn zone(value: &Value<'_, '_>) -> Option<Tz> {
         return Some(zone);
     }
     let near = super::fault::nearest(&name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
-    let message = format!("unknown time zone {name:?}; expected an IANA name such as Europe/Madrid");
+    let message = format!("unknown time zone {name:?}; expected an IANA name");
     value.source.fault_near(&value.span, message, near);
     None
 }
