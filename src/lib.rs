@@ -1,4 +1,5 @@
 //! plazo
+pub mod metrics;
 pub mod time;
 
 pub mod timer_wheel;
@@ -10,6 +11,11 @@ pub mod policy;
 
 pub mod engine;
 
+pub mod config;
+pub mod view;
+
+pub mod api;
+pub mod embedded;
 pub mod load;
 pub mod replay;
 pub mod report;

@@ -2,9 +2,13 @@
 
 pub mod calendar;
 pub mod check;
+mod client;
 pub mod completions;
+pub mod dead_letters;
+pub mod explain;
 pub mod load;
 pub mod replay;
+pub mod run;
 pub mod schema;
 
 use std::io::Write;
@@ -34,21 +38,27 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::RunArgs),
     Check(check::CheckArgs),
     Replay(replay::ReplayArgs),
     /// Add, subtract and measure durations as the policy does
     Calendar(calendar::CalendarArgs),
+    Explain(explain::ExplainArgs),
     Load(load::LoadArgs),
+    DeadLetters(dead_letters::DeadLettersArgs),
     Completions(completions::CompletionsArgs),
     Schema(schema::SchemaArgs),
 }
 
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
+        Command::Run(args) => run::run(args),
         Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Calendar(args) => calendar::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Load(args) => load::run(args),
+        Command::DeadLetters(args) => dead_letters::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Schema(args) => schema::run(&args),
     }

@@ -83,6 +83,8 @@ pub struct Clock {
     /// Target and instants are still to be found when all facts of this instant are known.
     pub(super) fresh: bool,
     pub(super) rebased: bool,
+    /// An attribute that gives a deadline appeared or changed while it ran.
+    pub(super) source_spoke: bool,
 }
 
 impl Clock {
@@ -112,6 +114,7 @@ impl Clock {
             revived: false,
             fresh: true,
             rebased: false,
+            source_spoke: false,
         }
     }
 
@@ -170,8 +173,10 @@ impl Clock {
         let Deadline::At(due) = self.deadline else { return };
         self.before_pause = due;
         let target = self.promise(rules);
-        // Saves nothing where it begins at the deadline (12.19).
-        if due <= now {
+        // Saves nothing where it begins at the deadline (12.19). One that the source moves into a pause that lasts waits.
+        let began = self.pauses.last().map_or(now, |pause| pause.from);
+        let since = if self.moved_by_source(rules) { began } else { now };
+        if due <= since {
             self.breached = true;
         }
         if self.breached {
@@ -180,7 +185,7 @@ impl Clock {
                 let measure =
                     Measure::of_duration(&target.schedule, &rules.sla(self.version, self.sla).escalations[index].after);
                 // What is told with the breach is not held.
-                let left = if *step < now || *step == due { -1 } else { measure.between(now, *step) };
+                let left = if *step < since || *step == due { -1 } else { measure.between(since, *step) };
                 if left >= 0 {
                     *step = Timestamp::MAX;
                 }
@@ -276,6 +281,7 @@ impl Clock {
         let arming = if self.fresh { Arming::Started } else { Arming::Moved };
         self.fresh = false;
         self.rebased = false;
+        self.source_spoke = false;
         self.deadline = Deadline::At(due);
         self.before_pause = due;
         self.arm(rules, now, arming);

@@ -25,6 +25,8 @@ struct Situation {
     had_opportunity: bool,
     /// Deleted or merged at that instant; the next later fact begins a new life.
     gone: Option<Timestamp>,
+    /// When the lead got its status.
+    status_since: Timestamp,
     /// The status in the lifecycle of the version `words`.
     index: Option<StatusIndex>,
     words: u16,
@@ -71,7 +73,6 @@ pub struct Fold {
     pub next_fact: Option<Timestamp>,
     threads: Vec<Thread>,
     attributes: Vec<(Sym, Sym)>,
-    changed: Vec<Sym>,
     now: Situation,
 }
 
@@ -162,7 +163,6 @@ impl Fold {
         for clock in &mut self.clocks {
             clock.pass(at, false);
         }
-        self.changed.clear();
         for fact in facts {
             self.fact(rules, lead, fact);
         }
@@ -174,9 +174,9 @@ impl Fold {
     fn fact(&mut self, rules: &Rules, lead: &Lead, fact: &FactRow) {
         if let Some(gone) = self.now.gone {
             if fact.time <= gone {
-                return;
+                return self.learn(rules, lead, fact);
             }
-            self.begin_life();
+            self.begin_life(fact.time);
         }
         let words = rules.policy.words_at(fact.time) as u16;
         let index_of = |status: Sym| lead.said(status).and_then(|name| rules.version(words).lifecycle.find(name));
@@ -193,6 +193,9 @@ impl Fold {
             _ => {}
         }
         if fact.status != 0 {
+            if after.status != fact.status {
+                after.status_since = fact.time;
+            }
             after.status = fact.status;
             after.index = index_of(fact.status);
         }
@@ -206,14 +209,6 @@ impl Fold {
             creates: fact.kind == FactKind::Created && !before.created,
             assigns: fact.owner.is_some_and(|owner| owner != 0 && owner != before.owner),
         };
-        for &(name, value) in lead.attributes_of(fact) {
-            match self.attributes.iter_mut().find(|known| known.0 == name) {
-                Some(known) if known.1 == value => continue,
-                Some(known) => known.1 = value,
-                None => self.attributes.push((name, value)),
-            }
-            self.changed.push(name);
-        }
         for family in 0..self.threads.len() as u16 {
             match (self.threads[usize::from(family)].running, change.after.gone) {
                 (Some(clock), Some(_)) => self.lose(rules, family, clock, &change),
@@ -223,12 +218,37 @@ impl Fold {
             }
             self.note_hold(rules, family, &change);
         }
+        self.learn(rules, lead, fact);
     }
 
-    fn begin_life(&mut self) {
+    /// Takes up what a fact says of attributes, and notes the clocks whose deadline the source gives anew (SEMANTICS 12.35).
+    fn learn(&mut self, rules: &Rules, lead: &Lead, fact: &FactRow) {
+        for &(name, value) in lead.attributes_of(fact) {
+            match self.attributes.iter_mut().find(|known| known.0 == name) {
+                Some(known) if known.1 == value => continue,
+                Some(known) => known.1 = value,
+                None => self.attributes.push((name, value)),
+            }
+            let name = lead.str(name);
+            if !rules.gives_deadline(name) {
+                continue;
+            }
+            for index in self.threads.iter().filter_map(|thread| thread.running) {
+                let clock = &mut self.clocks[index];
+                let by = |target: &Target| matches!(&target.promise, Promise::By(by) if by == name);
+                clock.source_spoke |= clock.rule(rules).targets.iter().any(by);
+            }
+        }
+    }
+
+    /// Nobody holds a new life yet, also where a clock goes on through it.
+    fn begin_life(&mut self, at: Timestamp) {
         self.now = Situation::default();
         self.attributes.clear();
         for thread in &mut self.threads {
+            if let Some(index) = thread.running {
+                self.clocks[index].holds.push(Hold { from: at, owner: 0, team: 0 });
+            }
             *thread = Thread {
                 running: thread.running,
                 last: thread.running,
@@ -281,7 +301,6 @@ impl Fold {
         if change.assigns {
             let due_passed = clock.breached || matches!(clock.due(), Some(due) if due <= at && !clock.fresh);
             if clock.was_held && sla.on_reassign == OnReassign::Restart && !due_passed {
-                clock.base = at;
                 clock.rebased = true;
             }
             clock.was_held = true;
@@ -302,30 +321,26 @@ impl Fold {
         let blocked = |status| stopped(status) || sla.cancel.status.contains(status);
         let thread = &mut self.threads[usize::from(family)];
         if blocked(is) {
-            thread.blocked =
-                thread.blocked.or(Some(change.end(if stopped(is) { Cause::State } else { Cause::CancelStatus })));
+            let cause = if stopped(is) { Cause::State } else { Cause::CancelStatus };
+            // Another version may have been in force when the lead got its status.
+            let at = change.after.status_since;
+            thread.blocked = thread.blocked.or(Some(End { at, ..change.end(cause) }));
         } else if thread.blocked.take().is_some() {
             thread.counted = false;
         }
         let last = thread.last.map(|index| &self.clocks[index]);
-        // Whether the lead comes back is a matter of the version that governed its last clock.
-        let (left_block, left_disposition, reopen) = match last {
-            Some(clock) if clock.version != version => {
-                let (was, is) = (
-                    change.status(rules, clock.version, &change.before),
-                    change.status(rules, clock.version, &change.after),
-                );
-                let rule = clock.rule(rules);
-                let blocks = |status| rule.stop.states.contains(status) || rule.cancel.status.contains(status);
-                let disposed = &rules.version(clock.version).lifecycle.disposed;
-                let left = rule.stop.by_act() && disposed.contains(was) && !disposed.contains(is);
-                (blocks(was) && !blocks(is), left, rule.reopen)
+        // What becomes of the last clock is a matter of the version that governs it, a new cycle of the one in force.
+        let disposed = &lifecycle.disposed;
+        let left_disposition = sla.stop.by_act() && disposed.contains(was) && !disposed.contains(is);
+        let (left_block, reopen) = match last {
+            Some(clock) if clock.version != version && clock.rule(rules).reopen == Reopen::Continue => {
+                let states = &clock.rule(rules).stop.states;
+                let left = states.contains(change.status(rules, clock.version, &change.before))
+                    && !states.contains(change.status(rules, clock.version, &change.after));
+                (left, Reopen::Continue)
             }
-            _ => {
-                let disposed = &lifecycle.disposed;
-                let left = sla.stop.by_act() && disposed.contains(was) && !disposed.contains(is);
-                (blocked(was) && !blocked(is), left, sla.reopen)
-            }
+            Some(clock) => (blocked(was) && !blocked(is), clock.rule(rules).reopen),
+            None => (blocked(was) && !blocked(is), sla.reopen),
         };
         let mut starts = false;
         if left_block || (left_disposition && reopen == Reopen::NewCycle && !blocked(is)) {
@@ -443,22 +458,22 @@ impl Fold {
         if clock.fresh {
             let target = self.choose(rules, lead, clock.version, sla, |_| true).unwrap_or(sla.targets.len() - 1);
             self.clocks[index].target = target as u16;
-        } else if clock.end.is_some() {
+        } else if !clock.rebased && !clock.source_spoke {
             return;
         } else {
             let by = |target: &Target| matches!(target.promise, Promise::By(_));
-            let spoke = rules.of(clock.version, clock.sla).has_by && self.source_spoke(lead, sla);
-            let given = if spoke { self.choose(rules, lead, clock.version, sla, by) } else { None };
-            let restarts = clock.rebased && !clock.moved_by_source(rules);
+            let given = if clock.source_spoke { self.choose(rules, lead, clock.version, sla, by) } else { None };
+            let restarts = clock.rebased && clock.end.is_none() && !clock.moved_by_source(rules);
             let clock = &mut self.clocks[index];
+            clock.rebased = false;
             match given {
                 Some(target) => {
                     clock.target = target as u16;
                     clock.breached = false;
                 }
-                None if restarts => {}
+                None if restarts => clock.base = at,
                 None => {
-                    clock.rebased = false;
+                    clock.source_spoke = false;
                     return;
                 }
             }
@@ -511,14 +526,6 @@ impl Fold {
 
     fn instant_given(&self, lead: &Lead, name: &str) -> Option<Timestamp> {
         Timestamp::parse(self.attribute(lead, name)?).ok()
-    }
-
-    /// Whether an attribute that some `by` target reads appeared or changed at this instant (SEMANTICS 12.35).
-    fn source_spoke(&self, lead: &Lead, sla: &Sla) -> bool {
-        self.changed.iter().any(|name| {
-            let name = lead.str(*name);
-            sla.targets.iter().any(|target| matches!(&target.promise, Promise::By(by) if by == name))
-        })
     }
 
     /// Puts the clocks in order and counts the cycles.

@@ -28,8 +28,6 @@ pub struct SlaRules {
     pub rungs: Vec<u32>,
     pub steps: Vec<u32>,
     pub targets: Vec<u32>,
-    /// Some target's deadline is given by the source.
-    pub has_by: bool,
 }
 
 /// The name of a text in the ledger.
@@ -55,7 +53,6 @@ impl Rules {
                     rungs: sla.reminders.iter().map(|reminder| text_key(&reminder.text)).collect(),
                     steps: sla.escalations.iter().map(|step| text_key(&step.text)).collect(),
                     targets: sla.targets.iter().map(|target| text_key(&target.label)).collect(),
-                    has_by: sla.targets.iter().any(|target| matches!(target.promise, Promise::By(_))),
                 });
             }
             slas.push(of_version);

@@ -225,7 +225,7 @@ impl Diff<'_> {
             target: self.rules.of(clock.version, clock.sla).targets[usize::from(clock.target)],
         });
         // A correction that moves the deadline to the watermark itself does not move it past it (12.12, 12.26).
-        let stays = told.breached.stands && clock.end.is_none() && !clock.paused && clock.due() == Some(self.at);
+        let stays = told.breached.stands && clock.end.is_none() && clock.due() == Some(self.at);
         let breached = stays || (clock.breached && clock.due().is_some_and(|due| self.passed(due)));
         self.take_back(lead, index, clock, told, outcome, breached);
 
@@ -254,6 +254,7 @@ impl Diff<'_> {
             told.breached.make();
             self.speech.say(Some(index), due, id, NoticeKind::Breached, Said::Breached { late: told.late });
         }
+        self.reopen_steps(clock, told);
         if breached {
             self.ladder(lead, index, clock, told);
         } else if let (None, Deadline::At(due)) = (clock.end, clock.deadline)
@@ -297,10 +298,11 @@ impl Diff<'_> {
             Taking { lead, speech: self.speech, clock: Some(index), told, reason }.outcome();
         }
         let steps = &self.rules.of(clock.version, clock.sla).steps;
-        let (at, inclusive) = (self.at, self.inclusive);
+        let at = self.at;
+        // A step that a moved deadline puts at the watermark is not after it.
         let holds = |key: u32| {
             let instant = steps.iter().position(|step| *step == key).and_then(|step| clock.steps.get(step));
-            breached && instant.is_some_and(|step| *step < ended && (*step < at || (inclusive && *step == at)))
+            breached && instant.is_some_and(|step| *step < ended && *step <= at)
         };
         let mut take = Taking { lead, speech: self.speech, clock: Some(index), told, reason };
         take.steps(|key| !holds(key));
@@ -379,6 +381,17 @@ impl Diff<'_> {
         }
     }
 
+    /// A step that was passed over and now lies ahead will be told.
+    fn reopen_steps(&self, clock: &Clock, told: &mut Told) {
+        let keys = &self.rules.of(clock.version, clock.sla).steps;
+        for mark in told.steps.iter_mut().filter(|mark| !mark.claim.stands) {
+            let instant = keys.iter().position(|key| *key == mark.key).and_then(|step| clock.steps.get(step));
+            if instant.is_some_and(|instant| *instant > self.at && *instant != Timestamp::MAX) {
+                mark.at = Timestamp::MIN;
+            }
+        }
+    }
+
     /// The ladder of a breached clock. Where several steps fall due in one step of the engine, only the last is current;
     /// those before it are passed over (SEMANTICS 12.13).
     fn ladder(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) {
@@ -388,19 +401,15 @@ impl Diff<'_> {
         let keys = &self.rules.of(clock.version, clock.sla).steps;
         let mut current: Option<(usize, Timestamp, u32)> = None;
         for (step, (&instant, &key)) in clock.steps.iter().zip(keys).enumerate() {
-            let mark = told.steps.iter_mut().find(|mark| mark.key == key);
-            if instant == Timestamp::MAX || mark.as_ref().is_some_and(|mark| mark.claim.stands) {
-                continue;
-            }
-            if !self.passed(instant) {
-                // A step that was passed over and now lies ahead will be told.
-                if let Some(mark) = mark {
-                    mark.at = Timestamp::MIN;
-                }
-                self.look_at(instant);
+            let mark = told.steps.iter().find(|mark| mark.key == key);
+            if instant == Timestamp::MAX || mark.is_some_and(|mark| mark.claim.stands) {
                 continue;
             }
             if mark.is_some_and(|mark| mark.at != Timestamp::MIN) {
+                continue;
+            }
+            if !self.passed(instant) {
+                self.look_at(instant);
                 continue;
             }
             if let Some((_, earlier, key)) = current.replace((step, instant, key)) {

@@ -100,7 +100,10 @@ impl Speaker<'_> {
         let policy = self.rules.policy_part(clock.version);
         // A clock that was paused at or after its deadline has one, of which nothing remains: breach and ladder give it, what
         // tells of the pause does not.
-        let tells_of_pause = matches!(said.kind, NoticeKind::Started | NoticeKind::Paused | NoticeKind::DeadlineMoved);
+        let tells_of_pause = matches!(
+            said.kind,
+            NoticeKind::Started | NoticeKind::Paused | NoticeKind::Resumed | NoticeKind::DeadlineMoved
+        );
         let stands_still = clock.paused && clock.end.is_none();
         let due_at = clock.due().filter(|_| !(tells_of_pause && stands_still));
         let remaining = match (clock.deadline, due_at) {

@@ -64,7 +64,7 @@ pub fn load(path: &Path) -> Result<Policy, LoadError> {
         faults.push(at(&path.display().to_string(), (1, 1), message));
     }
     if !faults.is_empty() {
-        return Err(LoadError::Faults(Faults(faults)));
+        return Err(LoadError::Faults(Faults(super::parse::sorted(faults))));
     }
     let mut policy = Policy::of(versions.into_iter().map(|known| known.0).collect());
     policy.warnings = warnings;

@@ -86,7 +86,7 @@ fn with_root<T>(source: &Source<'_>, read: impl FnOnce(Table<'_, '_>) -> T) -> O
     errors.is_empty().then(|| read(Table::root(source, root.get_ref(), 0..0)))
 }
 
-fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
+pub(super) fn sorted(mut faults: Vec<Fault>) -> Vec<Fault> {
     faults.sort();
     faults.dedup();
     faults
@@ -186,8 +186,8 @@ fn zone(value: &Value<'_, '_>) -> Option<Tz> {
         return Some(zone);
     }
     let near = super::fault::nearest(&name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
-    let hint = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
-    value.fault(format!("unknown time zone {name:?}; expected an IANA name{hint}"));
+    let message = format!("unknown time zone {name:?}; expected an IANA name");
+    value.source.fault_near(&value.span, message, near);
     None
 }
 

@@ -29,6 +29,11 @@ impl<'t> Source<'t> {
         self.faults.borrow_mut().push(self.at(span.start, message.into(), None));
     }
 
+    /// A fault with a word that may have been meant.
+    pub fn fault_near(&self, span: &Range<usize>, message: impl Into<String>, near: Option<String>) {
+        self.faults.borrow_mut().push(self.at(span.start, message.into(), near));
+    }
+
     /// A word that is none of the right ones.
     pub fn unknown<'w>(&self, span: &Range<usize>, what: &str, word: &str, right: impl IntoIterator<Item = &'w str>) {
         let right: Vec<&str> = right.into_iter().collect();
@@ -156,7 +161,8 @@ impl<'s, 'd> Value<'s, 'd> {
     pub fn word(&self) -> Option<String> {
         match self.value {
             DeValue::String(text) => Some(text.to_string()),
-            DeValue::Integer(_) | DeValue::Float(_) => {
+            DeValue::Integer(_) => self.integer().map(|number| number.to_string()),
+            DeValue::Float(_) => {
                 let raw = self.source.text.get(self.span.clone()).unwrap_or_default();
                 Some(raw.replace('_', "").trim_start_matches('+').to_owned())
             }

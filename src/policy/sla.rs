@@ -286,7 +286,7 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
     if let Some(given) = table.get("activity") {
         said = true;
         let words: Vec<String> = given.strings().into_iter().map(|(word, _)| word).collect();
-        stop.activity = Some(if words == ["any"] { AnyOf::Any } else { AnyOf::These(words) });
+        stop.activity = Some(if words.iter().any(|word| word == "any") { AnyOf::Any } else { AnyOf::These(words) });
     }
     if let Some(given) = table.get("opportunity") {
         said = true;

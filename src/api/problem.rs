@@ -1,0 +1,85 @@
+//! Errors as RFC 9457 problem documents.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value};
+
+use crate::view::{ReadFault, Unavailable};
+
+/// What went wrong with a request, for a person and for a program.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub status: StatusCode,
+    pub detail: String,
+    /// Further members.
+    pub more: Map<String, Value>,
+    pub retry_after_seconds: Option<u32>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Problem { status, detail: detail.into(), more: Map::new(), retry_after_seconds: None }
+    }
+
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+impl From<Unavailable> for Problem {
+    fn from(unavailable: Unavailable) -> Self {
+        let (status, detail, seconds) = match &unavailable {
+            Unavailable::Full => {
+                (StatusCode::TOO_MANY_REQUESTS, "more events wait than are taken; send this again".to_owned(), 1)
+            }
+            Unavailable::Restoring => (StatusCode::SERVICE_UNAVAILABLE, "the engine restores its state".to_owned(), 2),
+            Unavailable::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "the engine is stopping".to_owned(), 5),
+            Unavailable::Failed(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("the engine has failed: {why}"), 30),
+        };
+        Problem {
+            retry_after_seconds: Some(seconds),
+            ..Problem::new(status, detail).with("reason", unavailable.name())
+        }
+    }
+}
+
+impl From<ReadFault> for Problem {
+    fn from(fault: ReadFault) -> Self {
+        let detail = fault.to_string();
+        match fault {
+            ReadFault::Gone { oldest, .. } => Problem::new(StatusCode::GONE, detail).with("oldest", oldest),
+            ReadFault::Beyond { last, .. } => Problem::bad_request(detail).with("last", last),
+            ReadFault::Store(_) => {
+                Problem { retry_after_seconds: Some(5), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut members = Map::new();
+        members.insert("type".to_owned(), "about:blank".into());
+        members.insert("title".to_owned(), self.status.canonical_reason().unwrap_or("error").into());
+        members.insert("status".to_owned(), self.status.as_u16().into());
+        members.insert("detail".to_owned(), self.detail.into());
+        members.extend(self.more);
+        let body = Value::Object(members).to_string();
+        let mut response =
+            (self.status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))], body)
+                .into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"plazo\""));
+        }
+        response
+    }
+}

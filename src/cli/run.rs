@@ -1,0 +1,197 @@
+//! `plazo run`: the engine, until it is told to stop.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use super::{ENVIRONMENT, tell_load_error, usage};
+use crate::api::{self, Api};
+use crate::config::{LogFormat, Settings};
+use crate::embedded::intake::Limits;
+use crate::embedded::{self, Embedded, WordLists, metric_words};
+use crate::metrics::Metrics;
+use crate::policy::{self, Policy};
+use crate::time::SystemClock;
+use crate::view::{Phase, Shell};
+
+/// Requests under way are given so long to end when the engine stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// And so long when its store has failed: they are only told so.
+const FAIL_PATIENCE: Duration = Duration::from_secs(2);
+
+const EXAMPLES: &str = "\
+Examples:
+  plazo run
+  plazo run --config plazo.toml
+  plazo run --policy deploy/policy/en
+  PLAZO__HTTP__BIND=127.0.0.1:9090 PLAZO__ENGINE__GRACE='0 seconds' plazo run
+
+Settings: defaults < the file (plazo.toml where it exists) < the environment (PLAZO__SECTION__KEY).
+SIGTERM and SIGINT stop it: requests under way end, the store is closed, exit 0.";
+
+/// Run the engine on its embedded store: events in and notices out over HTTP
+#[derive(Args, Clone, Debug, Default)]
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs {
+    /// The settings [default: plazo.toml where it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The policy: a file, or a directory of versions [default: policy.path of the settings]
+    #[arg(long, value_name = "PATH")]
+    pub policy: Option<PathBuf>,
+}
+
+pub fn run(args: RunArgs) -> ExitCode {
+    let mut settings = match Settings::load(args.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(faults) => {
+            eprintln!("{faults}");
+            return usage("the settings are at fault");
+        }
+    };
+    if let Some(path) = args.policy {
+        settings.policy = path;
+    }
+    if settings.kafka_brokers.is_some() {
+        return usage("kafka.brokers is set, but this build has no Kafka shell; unset it to run on the embedded store");
+    }
+    if let Err(fault) = start_tracing(&settings) {
+        return usage(&format!("log.level: {fault}"));
+    }
+    let policy = match policy::load(&settings.policy) {
+        Ok(policy) => Arc::new(policy),
+        Err(error) => return tell_load_error(&error),
+    };
+    for warning in &policy.warnings {
+        warn!("policy: {warning}");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return environment(&format!("no threads can be started: {error}")),
+    };
+    let code = runtime.block_on(serve(&settings, policy));
+    // A read that hangs on a failed disk does not keep the process.
+    runtime.shutdown_timeout(FAIL_PATIENCE);
+    code
+}
+
+fn environment(message: &str) -> ExitCode {
+    eprintln!("plazo: {message}");
+    ExitCode::from(ENVIRONMENT)
+}
+
+fn start_tracing(settings: &Settings) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = EnvFilter::builder().parse(&settings.log_level)?;
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(filter);
+    // A second start in one process (tests) keeps the first one's.
+    let _kept = match settings.log_format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+    Ok(())
+}
+
+/// How the embedded shell is to run by these settings.
+pub fn embedded_options(settings: &Settings) -> embedded::Options {
+    embedded::Options {
+        directory: settings.directory.clone(),
+        instance: settings.engine.instance.clone(),
+        grace_ms: settings.engine.grace_ms,
+        retention_ms: settings.engine.retention_ms,
+        future_tolerance_ms: settings.engine.future_tolerance_ms,
+        max_bytes: settings.max_store_bytes,
+        limits: Limits::default(),
+    }
+}
+
+async fn serve(settings: &Settings, policy: Arc<Policy>) -> ExitCode {
+    let slas: Vec<String> = policy.families.iter().map(|family| family.name.clone()).collect();
+    let metrics = match Metrics::new(metric_words(&slas, &WordLists::default())) {
+        Ok(metrics) => Arc::new(metrics),
+        Err(error) => return environment(&format!("the metrics cannot be set up: {error}")),
+    };
+    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+        (Err(error), _) | (_, Err(error)) => return environment(&format!("signals cannot be received: {error}")),
+    };
+    let started = Embedded::start(embedded_options(settings), policy, Arc::new(SystemClock), metrics.clone());
+    let embedded = match started {
+        Ok(embedded) => Arc::new(embedded),
+        Err(fault) => return environment(&fault.to_string()),
+    };
+    let listener = match TcpListener::bind(settings.http.bind).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            let _reported_instead = embedded.stop();
+            return environment(&format!("http.bind: {}: {error}", settings.http.bind));
+        }
+    };
+    let address = listener.local_addr().unwrap_or(settings.http.bind);
+    match settings.log_format {
+        LogFormat::Text => eprintln!("listening on http://{address}"),
+        LogFormat::Json => info!(address = %format!("http://{address}"), "listening"),
+    }
+    let api = Arc::new(Api::new(embedded.clone(), metrics, &settings.http));
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let mut server = tokio::spawn(api::serve(listener, api, async move {
+        let _sender_gone_is_a_stop_too = stopped.await;
+    }));
+    let mut phase = embedded.phase();
+    let failed = tokio::select! {
+        () = either(&mut terminate, &mut interrupt) => false,
+        _ = phase.wait_for(|phase| matches!(phase, Phase::Failed(_) | Phase::Stopped)) => true,
+        ended = &mut server => {
+            let why = match ended { Ok(Err(error)) => error.to_string(), _ => "it ended".to_owned() };
+            let _reported_instead = embedded.stop();
+            return environment(&format!("the HTTP server failed: {why}"));
+        }
+    };
+    if !failed {
+        info!("stopping: requests under way end first");
+    }
+    embedded.prepare_stop();
+    let _nobody_listens = stop.send(());
+    let patience = if failed { FAIL_PATIENCE } else { STOP_PATIENCE };
+    tokio::select! {
+        _ = tokio::time::timeout(patience, &mut server) => {}
+        () = either(&mut terminate, &mut interrupt) => warn!("told to stop again: requests under way are cut off"),
+    }
+    match tokio::task::spawn_blocking(move || embedded.stop()).await {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(fault)) => environment(&fault.to_string()),
+        Err(error) => environment(&error.to_string()),
+    }
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::USAGE;
+
+    #[test]
+    fn wrong_settings_are_wrong_usage() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("plazo.toml");
+        std::fs::write(&file, "[kafka]\nbrokers = \"localhost:9092\"").expect("a file");
+        let code = run(RunArgs { config: Some(file), policy: None });
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(USAGE)));
+    }
+}

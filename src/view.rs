@@ -1,0 +1,294 @@
+//! What HTTP may see and ask, whichever shell is behind it. Everything told here has been committed.
+//!
+//! A shell implements [`Shell`]. Its reads block (a store is asked); HTTP calls them on threads that may.
+
+use bytes::Bytes;
+use serde::Serialize;
+use tokio::sync::{oneshot, watch};
+
+use crate::engine::{ClockView, LeadView};
+use crate::event::Rejection;
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+/// Where a shell is in its life. Legal steps: `Restoring -> Running -> Stopping`, and any of them `-> Failed`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Restoring,
+    Running,
+    Stopping,
+    Stopped,
+    /// With what an operator must read.
+    Failed(String),
+}
+
+/// Why the watermark is not at the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It is.
+    None,
+    Restoring,
+    /// After a start: clients deliver what they queued.
+    Grace,
+    /// Timers due are being told, some each turn.
+    Backlog,
+    /// The machine's clock stands before what was already read.
+    ClockStep,
+    /// The store is locked by another program.
+    StoreBusy,
+}
+
+impl Held {
+    pub const NAMES: [&str; 6] = ["none", "restoring", "grace", "backlog", "clock_step", "store_busy"];
+
+    pub const fn name(self) -> &'static str {
+        Held::NAMES[self as usize]
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub phase: Phase,
+    pub watermark: Timestamp,
+    pub held: Held,
+    /// When the grace ends, while it lasts.
+    pub held_until: Option<Timestamp>,
+}
+
+/// One request's events.
+#[derive(Debug)]
+pub struct Delivery {
+    pub body: Bytes,
+    pub parts: Parts,
+}
+
+/// Where the events lie in the body.
+#[derive(Debug)]
+pub enum Parts {
+    /// Structured events: their ranges of the body.
+    Structured(Vec<std::ops::Range<usize>>),
+    /// One event: its attributes by their CloudEvents names, as the headers had them; the body is its data.
+    Binary(Vec<(String, String)>),
+    /// The body as a whole cannot be read as what it says it is.
+    Unreadable(Rejection),
+}
+
+impl Delivery {
+    /// How many events it counts for.
+    pub fn events(&self) -> usize {
+        match &self.parts {
+            Parts::Structured(ranges) => ranges.len(),
+            Parts::Binary(_) | Parts::Unreadable(_) => 1,
+        }
+    }
+}
+
+/// What became of a request's events, once that is durable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Receipt {
+    pub accepted: u64,
+    pub duplicate: u64,
+    pub rejected: Vec<Refusal>,
+}
+
+/// One refused event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// Its place in the request; of a dead letter, its number.
+    pub index: u64,
+    pub id: Option<String>,
+    pub reason: &'static str,
+    pub detail: String,
+}
+
+/// Why a request must be sent again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unavailable {
+    /// More waits than is taken.
+    Full,
+    Restoring,
+    Stopping,
+    /// With what an operator must read.
+    Failed(String),
+}
+
+impl Unavailable {
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Unavailable::Full => "full",
+            Unavailable::Restoring => "restoring",
+            Unavailable::Stopping => "stopping",
+            Unavailable::Failed(_) => "failed",
+        }
+    }
+}
+
+pub type Pending = oneshot::Receiver<Result<Receipt, Unavailable>>;
+
+/// Dead letters of one call to [`Shell::resubmit`] at most.
+pub const MAX_RESUBMIT: usize = 1_000;
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadFault {
+    /// What came after this number is no longer kept from there on; `oldest` is.
+    #[error("notices after {after} are no longer kept; the oldest kept is {oldest}")]
+    Gone { after: u64, oldest: u64 },
+    /// The number was never given out: another store, or one that was set back.
+    #[error("{after} lies beyond the last number {last}")]
+    Beyond { after: u64, last: u64 },
+    /// The store's words.
+    #[error("the store cannot be read: {0}")]
+    Store(String),
+}
+
+/// Notices in order, each with its number in the extension `sequence`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoticePage {
+    pub notices: Vec<NumberedNotice>,
+    /// Where to go on: no notice up to it is missing from what was asked.
+    pub last: u64,
+    /// Whether more are there already.
+    pub more: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberedNotice {
+    pub sequence: u64,
+    pub kind: String,
+    /// The CloudEvent with its `sequence`.
+    pub json: Vec<u8>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoticeQuery {
+    pub after: u64,
+    /// CloudEvents types; empty: all.
+    pub kinds: Vec<String>,
+    pub limit: usize,
+}
+
+/// Which open clocks: all that are given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClockQuery {
+    pub state: Option<String>,
+    pub sla: Option<String>,
+    /// An empty one: clocks without a team.
+    pub team: Option<String>,
+    /// Due before this instant; paused clocks have no due instant and come last.
+    pub due_before: Option<Timestamp>,
+    pub limit: usize,
+    /// Where the page before ended.
+    pub cursor: Option<ClockCursor>,
+}
+
+/// A place among the open clocks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct ClockCursor {
+    pub due_ms: i64,
+    pub lead_id: String,
+    pub sla: String,
+    pub started_ms: i64,
+    pub ordinal: u32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct OpenClock {
+    pub lead_id: String,
+    #[serde(flatten)]
+    pub clock: ClockView,
+}
+
+#[derive(Clone, Debug)]
+pub struct ClockPage {
+    pub clocks: Vec<OpenClock>,
+    pub next: Option<ClockCursor>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeadLetterQuery {
+    pub after: u64,
+    pub reason: Option<String>,
+    /// Those accepted later too.
+    pub resubmitted: bool,
+    pub limit: usize,
+}
+
+/// An event that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    pub sequence: u64,
+    pub received_at: Timestamp,
+    pub reason: String,
+    pub detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// `structured`, `binary`, or `unreadable`.
+    pub form: String,
+    /// Attributes of an event in binary mode.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+    /// The original bytes where they are UTF-8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// else in base 64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+    /// When it was accepted after all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resubmitted_at: Option<Timestamp>,
+}
+
+/// A shell as HTTP sees it.
+pub trait Shell: Send + Sync {
+    fn phase(&self) -> watch::Receiver<Phase>;
+
+    fn status(&self) -> Status;
+
+    /// The number of the last committed notice, now and as it grows.
+    fn last_notice(&self) -> watch::Receiver<u64>;
+
+    /// Hands events over, stamped with the time of receipt. The answer comes when they are durable.
+    ///
+    /// # Errors
+    /// Nothing was taken: to be sent again.
+    fn submit(&self, delivery: Delivery) -> Result<Pending, Unavailable>;
+
+    /// Sends the dead letters of these numbers through the engine again, the first [`MAX_RESUBMIT`] of them. One that was
+    /// accepted before, or was never there, is passed over.
+    ///
+    /// # Errors
+    /// As [`Shell::submit`].
+    fn resubmit(&self, numbers: Vec<u64>) -> Result<Pending, Unavailable>;
+
+    /// Brings metrics that depend on the time of day up to it.
+    fn observe(&self);
+
+    fn policy(&self) -> &Policy;
+
+    /// # Errors
+    /// Where the number asked after is unknown, or the store fails.
+    fn notices(&self, query: &NoticeQuery) -> Result<NoticePage, ReadFault>;
+
+    /// A lead as of the watermark, `None` where there is none of that id.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    fn lead(&self, lead_id: &str) -> Result<Option<LeadView>, ReadFault>;
+
+    /// Open clocks by due instant.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    fn clocks(&self, query: &ClockQuery) -> Result<ClockPage, ReadFault>;
+
+    /// The log: accepted events after this number, in order, each a CloudEvent whose `recordedtime` is its append time.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    fn events(&self, after: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, ReadFault>;
+
+    /// # Errors
+    /// Where the store fails.
+    fn dead_letters(&self, query: &DeadLetterQuery) -> Result<Vec<DeadLetter>, ReadFault>;
+}
