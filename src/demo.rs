@@ -8,25 +8,26 @@ mod transcript;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::api::{self, Api};
 use crate::config::Http;
 use crate::embedded::intake::Limits;
 use crate::embedded::{Embedded, Options, WordLists, metric_words};
+use crate::engine::Outbox;
 use crate::event;
-use crate::load::story::What;
 use crate::load::{Delivery as Step, Generator, Mix, Words};
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy};
 use crate::replay::Replay;
 use crate::report::{Collector, Holder, write_text};
 use crate::time::{Clock, DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
-use crate::view::{Delivery, NoticeQuery, Parts, Shell};
+use crate::view::{Delivery, NoticeQuery, Parts, Phase, Shell};
 
 pub use transcript::Lang;
 use transcript::Transcript;
@@ -93,23 +94,53 @@ pub fn play(play: &Play, out: &mut dyn Write) -> Result<(), Box<dyn std::error::
     while let Some(step) = crm.next_delivery() {
         now = now.max(step.append);
         stage.pass_to(now.plus_ms(-1), out)?;
+        if stage.interrupted() {
+            return stage.finish(out);
+        }
         stage.deliver(&crm, &step, now, out)?;
     }
     stage.pass_to(now.plus_ms(AFTERMATH_MS), out)?;
     stage.finish(out)
 }
 
+/// Which notices were told, in their order.
+#[derive(Default)]
+struct Told {
+    count: u64,
+    ids: Xxh3,
+}
+
+impl Told {
+    fn add(&mut self, id: &str) {
+        self.count += 1;
+        self.ids.update(id.as_bytes());
+    }
+
+    fn add_all(&mut self, outbox: &Outbox) {
+        for notice in &outbox.notices {
+            self.add(&notice.id.to_string());
+        }
+    }
+
+    fn same_as(&self, other: &Told) -> bool {
+        self.count == other.count && self.ids.digest() == other.ids.digest()
+    }
+}
+
 struct Stage {
     engine: Arc<Embedded>,
     clock: Arc<Hand>,
     replay: Replay,
-    replayed: u64,
+    replayed: Told,
     transcript: Transcript,
-    told: u64,
+    told: Told,
+    last_sequence: u64,
     late: u64,
     duplicates: u64,
     speed: Option<f64>,
     address: String,
+    /// By the viewer: the summary comes at once.
+    interrupted: Arc<AtomicBool>,
     /// Stops the server when it is dropped.
     _server: tokio::runtime::Runtime,
     /// Removed when it is dropped.
@@ -143,20 +174,33 @@ impl Stage {
         let address = format!("http://{}", listener.local_addr()?);
         let api = Arc::new(Api::new(engine.clone(), metrics, &http));
         server.spawn(api::serve(listener, api, std::future::pending()));
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = interrupted.clone();
+        server.spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                flag.store(true, Ordering::SeqCst);
+            }
+        });
         Ok(Stage {
-            transcript: Transcript::new(play.lang, policy.versions[0].timezone),
+            transcript: Transcript::new(play.lang, &policy),
             replay: Replay::new(Policy::clone(&policy), None, i64::MAX),
-            replayed: 0,
+            replayed: Told::default(),
             engine,
             clock,
-            told: 0,
+            told: Told::default(),
+            last_sequence: 0,
             late: 0,
             duplicates: 0,
             speed: play.speed,
             address,
+            interrupted,
             _server: server,
             _folder: folder,
         })
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::SeqCst)
     }
 
     /// Lets time pass up to `until`, in slices that a viewer can follow, and tells what falls due.
@@ -164,7 +208,7 @@ impl Stage {
         let mut now = self.clock.now();
         let slice_ms = self.speed.map_or(DAY_MS, |speed| ((speed * 100.0) as i64).max(1));
         let mut waited = Duration::ZERO;
-        while now < until {
+        while now < until && !self.interrupted() {
             let next = now.plus_ms(slice_ms).min(until);
             if let Some(speed) = self.speed
                 && waited < LONGEST_WAIT
@@ -176,7 +220,14 @@ impl Stage {
             now = next;
             self.clock.0.store(now.ms(), Ordering::SeqCst);
             self.engine.nudge();
-            while self.engine.status().watermark < now {
+            loop {
+                let status = self.engine.status();
+                if let Phase::Failed(why) = status.phase {
+                    return Err(why.into());
+                }
+                if status.watermark >= now {
+                    break;
+                }
                 pause(Duration::from_micros(200));
             }
             if self.tell(out)? {
@@ -204,14 +255,12 @@ impl Stage {
         self.duplicates += receipt.duplicate;
         let is_late = receipt.accepted > 0 && now.since_ms(step.time) > 10 * MINUTE_MS;
         self.late += u64::from(is_late);
-        let mut replayed = 0;
         self.replay.event(event::decode(&body), &mut |outbox| {
-            replayed += outbox.notices.len() as u64;
+            self.replayed.add_all(outbox);
             Ok(())
         })?;
-        self.replayed += replayed;
         if receipt.accepted > 0 {
-            self.transcript.fact(out, now, &crm.lead_id(step.lead), &what(&body, &step.what), is_late)?;
+            self.transcript.fact(out, now, &serde_json::from_slice(&body)?, is_late)?;
         }
         self.tell(out)?;
         Ok(())
@@ -221,11 +270,14 @@ impl Stage {
     fn tell(&mut self, out: &mut dyn Write) -> Result<bool, Box<dyn std::error::Error>> {
         let mut any = false;
         loop {
-            let page = self.engine.notices(&NoticeQuery { after: self.told, kinds: Vec::new(), limit: 500 })?;
+            let page =
+                self.engine.notices(&NoticeQuery { after: self.last_sequence, kinds: Vec::new(), limit: 500 })?;
             for notice in &page.notices {
                 any = true;
-                self.told = notice.sequence;
-                self.transcript.notice(out, &serde_json::from_slice::<Value>(&notice.json)?)?;
+                self.last_sequence = notice.sequence;
+                let notice: Value = serde_json::from_slice(&notice.json)?;
+                self.told.add(notice["id"].as_str().unwrap_or_default());
+                self.transcript.notice(out, &notice)?;
             }
             if !page.more {
                 return Ok(any);
@@ -235,14 +287,13 @@ impl Stage {
 
     fn finish(mut self, out: &mut dyn Write) -> Result<(), Box<dyn std::error::Error>> {
         let end = self.clock.now();
-        let mut replayed = 0;
         self.replay.pass_to(end);
         self.replay.finish(&mut |outbox| {
-            replayed += outbox.notices.len() as u64;
+            self.replayed.add_all(outbox);
             Ok(())
         })?;
-        let same = self.replayed + replayed == self.told;
-        self.transcript.footer(out, self.told, self.replay.passed_over, self.late, self.duplicates, same)?;
+        let same = self.told.same_as(&self.replayed);
+        self.transcript.footer(out, self.told.count, self.replay.passed_over, self.late, self.duplicates, same)?;
         let mut collector = Collector::new(self.replay.rules(), end, &[], Holder::End);
         for record in self.replay.shard().records() {
             collector.add(record)?;
@@ -251,25 +302,6 @@ impl Stage {
         self.transcript.farewell(out)?;
         self.engine.stop()?;
         if same { Ok(()) } else { Err("the replay told other notices than the engine".into()) }
-    }
-}
-
-/// What a CRM's event says, in a few words of its own.
-fn what(body: &[u8], what: &What) -> String {
-    let event: Value = serde_json::from_slice(body).unwrap_or_default();
-    let data = &event["data"];
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    match what {
-        What::Created { .. } => format!("+ {}", text(&data["attributes"]["source"])),
-        What::Assigned { .. } => format!("> {}", text(&data["owner"])),
-        What::Status { .. } => format!("= {}", text(&data["to"])),
-        What::Activity { automated, .. } => {
-            format!("~ {}{}", text(&data["kind"]), if *automated { " (automation)" } else { "" })
-        }
-        What::Rescored { score } => format!("score {score}"),
-        What::Deleted => "deleted".to_owned(),
-        What::Merged { .. } => format!("merged into {}", text(&data["into"])),
-        What::Opportunity { value } => format!("$ {value}"),
     }
 }
 

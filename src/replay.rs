@@ -4,11 +4,11 @@
 //! end it moves to `until`.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, BufRead};
 use std::sync::Arc;
 
-use crate::engine::{Applied, Options, Outbox, Rules, Shard};
-use crate::event::{Event, Rejection};
+use crate::engine::{Applied, Options, Outbox, Progress, Rules, Shard};
+use crate::event::{Event, MAX_EVENT_BYTES, Reason, Rejection};
 use crate::policy::Policy;
 use crate::time::Timestamp;
 
@@ -38,7 +38,7 @@ pub struct Replay {
     pub passed_over: u64,
 }
 
-/// Events of one turn: bounds the memory that notices take before they are handed on.
+/// Events of one turn, and timers that fire in one: bounds the memory that notices take before they are handed on.
 const TURN: u64 = 256;
 
 impl Replay {
@@ -76,7 +76,7 @@ impl Replay {
             return Ok(None);
         }
         self.last = self.last.max(append);
-        self.shard.advance(append, usize::MAX);
+        self.advance(append, take)?;
         let applied = self.shard.apply(&event, append, (0, self.position));
         if self.position.is_multiple_of(TURN) {
             self.hand_on(take)?;
@@ -116,11 +116,16 @@ impl Replay {
     /// Where `take` fails.
     pub fn finish(&mut self, take: &mut TakeNotices<'_>) -> io::Result<Timestamp> {
         let end = self.until.unwrap_or(self.last);
-        while self.shard.advance(end, TURN as usize) == crate::engine::Progress::More {
-            self.hand_on(take)?;
-        }
+        self.advance(end, take)?;
         self.hand_on(take)?;
         Ok(end)
+    }
+
+    fn advance(&mut self, to: Timestamp, take: &mut TakeNotices<'_>) -> io::Result<()> {
+        while self.shard.advance(to, TURN as usize) == Progress::More {
+            self.hand_on(take)?;
+        }
+        Ok(())
     }
 
     pub fn rules(&self) -> &Rules {
@@ -129,5 +134,66 @@ impl Replay {
 
     pub fn shard(&self) -> &Shard {
         &self.shard
+    }
+}
+
+/// Reads lines that are not blank, one event each, without ever holding more than one of them. Tolerates CRLF and a byte
+/// order mark at the start.
+pub struct Lines<R> {
+    reader: R,
+    line: Vec<u8>,
+    begun: bool,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub fn new(reader: R) -> Self {
+        Lines { reader, line: Vec::new(), begun: false }
+    }
+
+    /// The next line, or the refusal of one that is too long to be kept; `None` at the end.
+    ///
+    /// # Errors
+    /// Where the reader fails.
+    #[allow(clippy::should_implement_trait, reason = "it lends its buffer, as no iterator can")]
+    pub fn next(&mut self) -> io::Result<Option<Result<&[u8], Rejection>>> {
+        loop {
+            let Some(length) = self.fill()? else { return Ok(None) };
+            if length > MAX_EVENT_BYTES {
+                let detail = format!("the line has {length} bytes, more than the {MAX_EVENT_BYTES} allowed");
+                return Ok(Some(Err(Rejection { reason: Reason::TooLarge, detail, id: None })));
+            }
+            if !std::mem::replace(&mut self.begun, true) && self.line.starts_with(b"\xef\xbb\xbf") {
+                self.line.drain(..3);
+            }
+            if !self.line.trim_ascii().is_empty() {
+                return Ok(Some(Ok(self.line.trim_ascii())));
+            }
+        }
+    }
+
+    /// Takes a line into the buffer, up to what an event may have; the length of the whole of it.
+    fn fill(&mut self) -> io::Result<Option<usize>> {
+        self.line.clear();
+        let mut length = 0;
+        loop {
+            let bytes = match self.reader.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                bytes => bytes?,
+            };
+            if bytes.is_empty() {
+                return Ok((length > 0).then_some(length));
+            }
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let part = &bytes[..end.unwrap_or(bytes.len())];
+            // One byte more than allowed tells that it is too long.
+            let room = (MAX_EVENT_BYTES + 1).saturating_sub(self.line.len());
+            self.line.extend_from_slice(&part[..part.len().min(room)]);
+            length += part.len();
+            let used = end.map_or(part.len(), |end| end + 1);
+            self.reader.consume(used);
+            if end.is_some() {
+                return Ok(Some(length));
+            }
+        }
     }
 }

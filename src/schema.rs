@@ -9,6 +9,7 @@ use crate::engine::notice::{
     Breached, CloudEvent, DeadlineMoved, Ended, Escalated, Paused, Reminder, Resumed, Retracted, Started,
 };
 use crate::event::FactKind;
+use crate::report::ReportJson;
 use crate::time::Timestamp;
 
 /// An input event, as its producer writes it. Attributes and keys beyond these are tolerated.
@@ -111,61 +112,6 @@ fn output(kind: NoticeKind) -> Schema {
     }
 }
 
-/// The report of `plazo replay --report json`.
-fn report() -> Value {
-    let count = || json!({"type": "integer", "minimum": 0});
-    let quantile = || json!({"type": ["number", "null"]});
-    let counters = json!({
-        "started": count(), "met": count(), "met_late": count(), "breached": count(), "running": count(),
-        "cancelled": count(),
-        "met_share": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
-        "open_seconds": {
-            "type": "object",
-            "properties": {"p50": quantile(), "p90": quantile(), "p99": quantile()},
-            "required": ["p50", "p90", "p99"],
-            "additionalProperties": false,
-        },
-    });
-    let required: Vec<&String> = counters.as_object().into_iter().flatten().map(|(name, _)| name).collect();
-    let tally = json!({"type": "object", "properties": counters, "required": required, "additionalProperties": false});
-    let groups = json!({"type": "object", "additionalProperties": {"$ref": "#/$defs/Tally"}});
-    let mut sla = counters.clone();
-    for name in ["by_team", "by_owner", "by_target", "by_month"] {
-        sla[name] = groups.clone();
-    }
-    sla["by"] = json!({"type": "object", "additionalProperties": groups});
-    sla["not_started"] = json!({
-        "type": "object",
-        "properties": {"already_stopped": count(), "before_first_version": count()},
-        "required": ["already_stopped", "before_first_version"],
-        "additionalProperties": false,
-    });
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Compliance report",
-        "type": "object",
-        "properties": {
-            "as_of": {"type": "string", "format": "date-time"},
-            "slas": {"type": "object", "additionalProperties": {"$ref": "#/$defs/Sla"}},
-            "events": {
-                "type": "object",
-                "properties": {
-                    "accepted": count(), "duplicate": count(),
-                    "rejected": {"type": "object", "additionalProperties": count()},
-                },
-                "required": ["accepted", "duplicate", "rejected"],
-                "additionalProperties": false,
-            },
-        },
-        "required": ["as_of", "slas", "events"],
-        "additionalProperties": false,
-        "$defs": {
-            "Tally": tally,
-            "Sla": {"type": "object", "properties": sla, "required": required, "additionalProperties": false},
-        },
-    })
-}
-
 /// Every schema's name: the event types, in and out, and the report.
 pub fn names() -> Vec<String> {
     let inputs = FactKind::ALL.map(|kind| kind.type_name().to_owned());
@@ -181,7 +127,7 @@ pub fn find(name: &str) -> Option<Value> {
     if let Some(kind) = NoticeKind::ALL.into_iter().find(|kind| kind.name() == name) {
         return Some(event(output(kind), name, &format!("{name} (topic {})", kind.topic())));
     }
-    (name == "report").then(report)
+    (name == "report").then(|| Value::from(of::<ReportJson>()))
 }
 
 /// The text of a schema's file.

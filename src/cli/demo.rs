@@ -11,21 +11,24 @@ use crate::demo::{self, Lang, Play};
 /// The whole thing at once: a synthetic CRM at accelerated time, notices as they come, a summary
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  plazo demo\n  plazo demo --lang es --leads 100 --speed max\n  plazo demo --seed 7 | less -R"
+    after_help = "Examples:\n  plazo demo\n  plazo demo --lang es --leads 100 --speed max\n  plazo demo --seed 7 | less"
 )]
 pub struct DemoArgs {
     /// How many leads arrive
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     leads: u32,
     /// The same seed tells the same story
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 9)]
     seed: u64,
-    /// Seconds of business a second, or `max` [default: 14400 on a terminal, max in a pipe]
+    /// Seconds of business a second, or `max` [default: 6000 on a terminal, max in a pipe]
     #[arg(long, value_name = "X", value_parser = speed)]
     speed: Option<Speed>,
     /// The language of policy and transcript
     #[arg(long, value_enum, default_value_t = LangArg::En)]
     lang: LangArg,
+    /// No colours, also on a terminal
+    #[arg(long)]
+    plain: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +51,7 @@ fn speed(text: &str) -> Result<Speed, String> {
 }
 
 pub fn run(args: &DemoArgs) -> ExitCode {
-    let default = if std::io::stdout().is_terminal() { Some(14_400.0) } else { None };
+    let default = if std::io::stdout().is_terminal() { Some(6_000.0) } else { None };
     let play = Play {
         leads: args.leads,
         seed: args.seed,
@@ -56,7 +59,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
         lang: if args.lang == LangArg::Es { Lang::Es } else { Lang::En },
     };
     // A live transcript is seen line by line; a pipe takes it in blocks.
-    let stdout = anstream::stdout();
+    let stdout = if args.plain { anstream::AutoStream::never(std::io::stdout()) } else { anstream::stdout() };
     let played = if play.speed.is_some() {
         demo::play(&play, &mut { stdout })
     } else {

@@ -1,7 +1,7 @@
 //! `plazo replay`: what would this policy have said?
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ use crate::engine::Outbox;
 use crate::event::csv::{CsvMap, read_csv};
 use crate::event::{self, Rejection};
 use crate::policy;
-use crate::replay::Replay;
+use crate::replay::{Lines, Replay};
 use crate::report::{self, Collector, Holder};
 use crate::time::Timestamp;
 
@@ -45,7 +45,7 @@ pub struct ReplayArgs {
     /// Write every notice, one CloudEvent a line; `-` writes to stdout in place of the report
     #[arg(long, value_name = "FILE")]
     notices: Option<PathBuf>,
-    /// Write every refused event with its reason, one JSON object a line
+    /// Write every refused event, one JSON object a line: its index (from 0; of CSV the row's), id, reason, detail
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Form::Text)]
@@ -93,6 +93,8 @@ fn tolerance(text: &str) -> Result<i64, String> {
 
 /// Why a replay ended early.
 enum Stop {
+    /// Whoever read its output has seen enough.
+    Unread,
     Environment(String),
     Fault(String),
 }
@@ -115,6 +117,7 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
     match replay(args, policy) {
         Ok(refused) if refused && args.strict => ExitCode::from(FAULT),
         Ok(_) => ExitCode::SUCCESS,
+        Err(Stop::Unread) => ExitCode::SUCCESS,
         Err(Stop::Fault(message)) => {
             eprintln!("plazo: {message}");
             ExitCode::from(FAULT)
@@ -158,19 +161,10 @@ fn replay(args: &ReplayArgs, policy: policy::Policy) -> Result<bool, Stop> {
     let reader = bar.wrap_read(reader);
     match args.format {
         Format::Ndjson => {
-            let mut lines = BufReader::with_capacity(1 << 16, reader);
-            let mut line = Vec::new();
+            let mut lines = Lines::new(BufReader::with_capacity(1 << 16, reader));
             let mut index = 0;
-            loop {
-                line.clear();
-                let length = lines.read_until(b'\n', &mut line).map_err(Stop::io("read", &args.events))?;
-                if length == 0 {
-                    break;
-                }
-                if line.trim_ascii().is_empty() {
-                    continue;
-                }
-                let refused = replay.event(event::decode(line.trim_ascii()), &mut take).map_err(cannot_write)?;
+            while let Some(line) = lines.next().map_err(Stop::io("read", &args.events))? {
+                let refused = replay.event(line.and_then(event::decode), &mut take).map_err(cannot_write)?;
                 if let Some(rejection) = refused {
                     refuse(index, rejection).map_err(cannot_write)?;
                 }
@@ -200,7 +194,10 @@ fn replay(args: &ReplayArgs, policy: policy::Policy) -> Result<bool, Stop> {
 }
 
 fn cannot_write(error: io::Error) -> Stop {
-    Stop::Environment(format!("cannot write: {error}"))
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Stop::Unread,
+        _ => Stop::Environment(format!("cannot write: {error}")),
+    }
 }
 
 fn csv(
@@ -219,12 +216,12 @@ fn csv(
         let refused = replay.event(Err(row.rejection.clone()), take).map_err(cannot_write)?;
         if let Some(mut rejection) = refused {
             rejection.detail = format!("line {}: {}", row.line, rejection.detail);
-            refuse(row.row, rejection).map_err(cannot_write)?;
+            refuse(row.row.saturating_sub(1), rejection).map_err(cannot_write)?;
         }
     }
-    for (event, index) in events.iter().zip(0..) {
+    for (index, event) in events.iter().enumerate() {
         if let Some(rejection) = replay.event(Ok(event), take).map_err(cannot_write)? {
-            refuse(index, rejection).map_err(cannot_write)?;
+            refuse(events.row(index).map_or(0, |row| row.saturating_sub(1)), rejection).map_err(cannot_write)?;
         }
     }
     Ok(())
@@ -262,11 +259,8 @@ fn tell(args: &ReplayArgs, replay: &Replay, end: Timestamp) -> Result<(), Stop> 
     let mut out = BufWriter::new(io::stdout());
     let written = match args.report {
         Form::Text => report::write_text(&report, &mut out),
-        Form::Json => writeln!(out, "{:#}", report::to_json(&report)),
-        Form::Csv => report::write_csv(&report, &mut out).map_err(io::Error::other),
+        Form::Json => report::write_json(&report, &mut out),
+        Form::Csv => report::write_csv(&report, &mut out),
     };
-    match written.and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write(error)),
-        _ => Ok(()),
-    }
+    written.and_then(|()| out.flush()).map_err(cannot_write)
 }

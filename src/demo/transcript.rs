@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use crate::policy::Policy;
-use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lang {
@@ -19,6 +19,10 @@ pub enum Lang {
 pub struct Transcript {
     lang: Lang,
     zone: Tz,
+    /// Of the column of SLA names.
+    sla_width: usize,
+    /// When the line is told that is being written.
+    now: Timestamp,
     counts: BTreeMap<String, u64>,
     last_day: String,
 }
@@ -41,8 +45,16 @@ fn colour(kind: &str) -> Style {
 }
 
 impl Transcript {
-    pub fn new(lang: Lang, zone: Tz) -> Self {
-        Transcript { lang, zone, counts: BTreeMap::new(), last_day: String::new() }
+    pub fn new(lang: Lang, policy: &Policy) -> Self {
+        let longest = policy.families.iter().map(|family| family.name.chars().count()).max().unwrap_or(0);
+        Transcript {
+            lang,
+            zone: policy.versions[0].timezone,
+            sla_width: longest + 2,
+            now: Timestamp(0),
+            counts: BTreeMap::new(),
+            last_day: String::new(),
+        }
     }
 
     fn say<'a>(&self, en: &'a str, es: &'a str) -> &'a str {
@@ -56,7 +68,9 @@ impl Transcript {
         for sla in &version.slas {
             let targets: Vec<&str> = sla.targets.iter().map(|target| target.label.as_str()).collect();
             let promise = sla.promise.as_deref().unwrap_or_default();
-            writeln!(out, "  {BOLD}{:<16}{BOLD:#}{promise} {DIM}[{}]{DIM:#}", sla.name, targets.join(" | "))?;
+            let width = self.sla_width;
+            writeln!(out, "  {BOLD}{:<width$}{BOLD:#}{promise}", sla.name)?;
+            writeln!(out, "  {:<width$}{DIM}{}{DIM:#}", "", targets.join(" | "))?;
         }
         let crm = self.say("a synthetic CRM, seed", "un CRM sintético, semilla");
         write!(out, "{DIM}{crm} {seed}")?;
@@ -68,6 +82,7 @@ impl Transcript {
 
     /// `Mon 04 09:12`, with a line between the days.
     fn moment(&mut self, out: &mut dyn Write, instant: Timestamp) -> io::Result<String> {
+        self.now = instant;
         let (day, time) = self.local(instant);
         if day != self.last_day {
             writeln!(out, "{DIM}── {day} ──{DIM:#}")?;
@@ -86,17 +101,49 @@ impl Transcript {
         (format!("{} {}", names[weekday], local.format("%Y-%m-%d")), local.format("%H:%M").to_string())
     }
 
-    /// Weekday and time; the date alone would not tell how near it is.
+    /// Weekday and time; the date too where the weekday could mean another.
     fn short(&self, text: &Value) -> String {
         let Some(instant) = text.as_str().and_then(|text| Timestamp::parse(text).ok()) else { return "-".to_owned() };
         let (day, time) = self.local(instant);
-        format!("{} {time}", day.split(' ').next().unwrap_or_default())
+        let near = instant.since_ms(self.now).abs() < 6 * DAY_MS;
+        format!("{} {time}", if near { day.split(' ').next().unwrap_or_default() } else { &day })
     }
 
-    pub fn fact(&mut self, out: &mut dyn Write, now: Timestamp, lead: &str, what: &str, late: bool) -> io::Result<()> {
+    /// What a CRM's event says, discretely.
+    pub fn fact(&mut self, out: &mut dyn Write, now: Timestamp, event: &Value, late: bool) -> io::Result<()> {
         let time = self.moment(out, now)?;
-        let late = if late { self.say("  (heard of it late)", "  (se supo tarde)") } else { "" };
-        writeln!(out, "{DIM}{time}  {lead}  {what}{late}{DIM:#}")
+        let data = &event["data"];
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let what = match event["type"].as_str().unwrap_or_default() {
+            "lead.created" => {
+                format!("{} {}", self.say("new lead from", "nuevo lead de"), text(&data["attributes"]["source"]))
+            }
+            "lead.assigned" => format!("{} {}", self.say("assigned to", "asignado a"), text(&data["owner"])),
+            "lead.status_changed" => format!("{} {}", self.say("status", "estado"), text(&data["to"])),
+            "lead.activity" if data["by"] == "automation" => {
+                format!("{} {}", text(&data["kind"]), self.say("by automation", "automático"))
+            }
+            "lead.activity" => format!("{} {}", text(&data["kind"]), self.say("by a person", "de una persona")),
+            "lead.updated" => {
+                format!("{} {}", self.say("score", "puntuación"), text(&data["attributes"]["score"]))
+            }
+            "lead.deleted" => self.say("deleted", "eliminado").to_owned(),
+            "lead.merged" => format!("{} {}", self.say("merged into", "fusionado con"), text(&data["into"])),
+            "opportunity.created" => {
+                let (value, currency) = (text(&data["value"]), text(&data["currency"]));
+                format!("{} {value} {currency}", self.say("opportunity of", "oportunidad de"))
+            }
+            other => other.to_owned(),
+        };
+        let late = if late {
+            format!("  ({} {})", self.say("heard of it late, it was", "se supo tarde, fue"), self.short(&event["time"]))
+        } else {
+            String::new()
+        };
+        writeln!(out, "{DIM}{time}  {}  · {what}{late}{DIM:#}", text(&data["lead_id"]))
     }
 
     pub fn notice(&mut self, out: &mut dyn Write, notice: &Value) -> io::Result<()> {
@@ -127,18 +174,27 @@ impl Transcript {
                 let action = data["action"].as_str().map(|action| format!(" [{action}]")).unwrap_or_default();
                 format!("{} {} → {}{action}", self.say("step", "paso"), data["step"], whom.join(", "))
             }
-            "sla.met" | "sla.met_late" => {
-                let after = span(&data["open_seconds"]);
-                format!("{} {after} {}", self.say("after", "tras"), self.say("of open time", "de horario abierto"))
-            }
+            "sla.met" => format!("{} {}", self.say("after", "tras"), span(&data["open_seconds"])),
+            "sla.met_late" => format!(
+                "{} {}, {} {}",
+                self.say("after", "tras"),
+                span(&data["open_seconds"]),
+                self.say("was due", "vencía"),
+                self.short(&data["due_at"])
+            ),
             "sla.cancelled" => text("reason"),
-            "sla.retracted" => format!("{} ({})", text("retracts_type"), text("reason")),
+            "sla.retracted" => {
+                let taken_back = text("retracts_type");
+                let (kind, why) = (taken_back.trim_start_matches("sla."), text("reason").replace('_', " "));
+                format!("{} {kind}: {why}", self.say("takes back", "retira"))
+            }
             _ => due(),
         };
         let style = colour(kind);
         let name = kind.trim_start_matches("sla.");
+        let width = self.sla_width;
         let (lead, sla, owner) = (text("lead_id"), text("sla"), text("owner"));
-        writeln!(out, "{time}  {lead}  {style}{name:<15}{style:#}{sla:<16}{owner:<8} {says}")
+        writeln!(out, "{time}  {lead}  {style}{name:<15}{style:#}{sla:<width$}{owner:<8} {says}")
     }
 
     pub fn footer(
@@ -183,11 +239,12 @@ impl Transcript {
     }
 }
 
+/// Never in days: of open time nobody could tell which.
 fn span(seconds: &Value) -> String {
     let ms = (seconds.as_f64().unwrap_or(0.0) * 1_000.0) as i64;
-    match (ms / DAY_MS, ms % DAY_MS / HOUR_MS, ms % HOUR_MS / MINUTE_MS) {
-        (0, 0, minutes) => format!("{minutes}m"),
-        (0, hours, minutes) => format!("{hours}h{minutes:02}m"),
-        (days, hours, _) => format!("{days}d{hours:02}h"),
+    match (ms / HOUR_MS, ms % HOUR_MS / MINUTE_MS, ms % MINUTE_MS / SECOND_MS) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, _) => format!("{minutes}m"),
+        (hours, minutes, _) => format!("{hours}h{minutes:02}m"),
     }
 }

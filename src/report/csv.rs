@@ -1,6 +1,6 @@
 //! The report as CSV: a row for each SLA and each of its groups.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::{Report, Tally};
 use crate::time::format_seconds;
@@ -23,12 +23,12 @@ const HEADER: [&str; 13] = [
 
 /// # Errors
 /// Where `out` fails.
-pub fn write_csv(report: &Report, out: impl Write) -> Result<(), csv::Error> {
+pub fn write_csv(report: &Report, out: impl Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(HEADER)?;
     for (name, sla) in &report.slas {
         let mut row = |by: &str, group: &str, tally: &Tally| {
-            let quantile = |percent| tally.quantile_ms(percent).map(format_seconds).unwrap_or_default();
+            let [p50, p90, p99] = tally.quantiles_ms().map(|quantile| quantile.map(format_seconds).unwrap_or_default());
             writer.write_record([
                 name.clone(),
                 by.to_owned(),
@@ -40,9 +40,9 @@ pub fn write_csv(report: &Report, out: impl Write) -> Result<(), csv::Error> {
                 tally.running.to_string(),
                 tally.cancelled.to_string(),
                 tally.met_share().map(|share| share.to_string()).unwrap_or_default(),
-                quantile(50),
-                quantile(90),
-                quantile(99),
+                p50,
+                p90,
+                p99,
             ])
         };
         row("", "", &sla.all)?;

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use chrono::Datelike;
 use chrono_tz::Tz;
 
-use crate::calendar::Schedule;
 use crate::engine::clock::Clock;
 use crate::engine::fold::NotStarted;
 use crate::engine::ledger::Deadline;
@@ -18,8 +17,11 @@ use crate::replay::Counts;
 use crate::time::Timestamp;
 
 pub use self::csv::write_csv;
-pub use json::to_json;
+pub use json::{ReportJson, to_json, write_json};
 pub use text::write_text;
+
+/// The quantiles that a report has.
+pub const PERCENTS: [usize; 3] = [50, 90, 99];
 
 /// What stands for nobody, no team, no value.
 pub const NONE: &str = "(none)";
@@ -57,12 +59,11 @@ impl Tally {
         (judged > 0).then(|| (self.met as f64 / judged as f64 * 10_000.0).round() / 10_000.0)
     }
 
-    /// Nearest rank over the stopped clocks, milliseconds; `None` of nothing.
-    pub fn quantile_ms(&self, percent: usize) -> Option<i64> {
+    /// [`PERCENTS`] of the open time of the stopped clocks, nearest rank, milliseconds; `None` of nothing.
+    pub fn quantiles_ms(&self) -> [Option<i64>; PERCENTS.len()] {
         let mut sorted = self.open_ms.clone();
         sorted.sort_unstable();
-        let rank = (percent * sorted.len()).div_ceil(100).max(1);
-        sorted.get(rank - 1).copied()
+        PERCENTS.map(|percent| sorted.get((percent * sorted.len()).div_ceil(100).saturating_sub(1)).copied())
     }
 
     fn count(&mut self, standing: Standing, open_ms: i64) {
@@ -111,8 +112,12 @@ pub struct Collector<'r> {
 
 impl<'r> Collector<'r> {
     pub fn new(rules: &'r Rules, as_of: Timestamp, by: &[String], holder: Holder) -> Self {
-        let empty =
-            SlaReport { by: by.iter().map(|name| (name.clone(), BTreeMap::new())).collect(), ..SlaReport::default() };
+        let mut empty = SlaReport::default();
+        for name in by {
+            if empty.by.iter().all(|known| known.0 != *name) {
+                empty.by.push((name.clone(), BTreeMap::new()));
+            }
+        }
         let slas = rules.policy.families.iter().map(|family| (family.name.clone(), empty.clone())).collect();
         let report = Report { as_of, slas, events: Counts::default() };
         Collector { rules, report, holder, reading: Reading::default() }
@@ -145,11 +150,17 @@ impl<'r> Collector<'r> {
 fn count_clock(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp, holder: Holder, report: &mut SlaReport) {
     let standing = Standing::of(clock);
     let open_ms = clock.open_ms(rules, clock.ended_at().min(as_of));
-    let due = final_due(rules, clock, as_of);
-    let (owner, team) = match (holder, clock.end) {
-        (Holder::Due, _) => clock.holder_at(due).map_or((0, 0), |hold| (hold.owner, hold.team)),
-        (Holder::End, Some(end)) => (end.owner, end.team),
-        (Holder::End, None) => clock.holds.last().map_or((0, 0), |hold| (hold.owner, hold.team)),
+    // Of a clock that a pause holds there is none: any instant would be a guess that the next report takes back.
+    let due = match clock.deadline {
+        Deadline::At(due) => Some(due),
+        Deadline::Remaining(_) => None,
+    };
+    let (owner, team) = match (holder, due, clock.end) {
+        (Holder::Due, Some(due), end) if end.is_none_or(|end| due < end.at) => {
+            clock.holder_at(due).map_or((0, 0), |hold| (hold.owner, hold.team))
+        }
+        (_, _, Some(end)) => (end.owner, end.team),
+        (_, _, None) => clock.holds.last().map_or((0, 0), |hold| (hold.owner, hold.team)),
     };
     let named = |text: Option<&str>| text.unwrap_or(NONE).to_owned();
     let zone = rules.version(clock.version).timezone;
@@ -160,27 +171,14 @@ fn count_clock(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp, hold
     group(&mut report.by_team, named(lead.said(team)));
     group(&mut report.by_owner, named(lead.said(owner)));
     group(&mut report.by_target, clock.promise(rules).label.clone());
-    group(&mut report.by_month, month(zone, due));
+    group(&mut report.by_month, due.map_or(NONE.to_owned(), |due| month(zone, due)));
     for (attribute, groups) in &mut report.by {
         group(groups, named(attribute_at(lead, attribute, clock.start)));
     }
 }
 
-/// The deadline; of a paused clock, as if it resumed at `as_of`.
-fn final_due(rules: &Rules, clock: &Clock, as_of: Timestamp) -> Timestamp {
-    match clock.deadline {
-        Deadline::At(due) => due,
-        Deadline::Remaining(left) => {
-            let target = clock.promise(rules);
-            let open = crate::engine::rules::Measure::of_target(target);
-            open.add(as_of, left)
-        }
-    }
-}
-
 fn month(zone: Tz, instant: Timestamp) -> String {
-    let schedule = Schedule { calendar: None, zone };
-    let local = instant.to_utc().with_timezone(&schedule.zone);
+    let local = instant.to_utc().with_timezone(&zone);
     format!("{:04}-{:02}", local.year(), local.month())
 }
 

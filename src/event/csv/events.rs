@@ -120,6 +120,11 @@ impl CsvEvents {
         self.drafts.len()
     }
 
+    /// The row of the file, from 1 without the header, that the event of this index comes from.
+    pub fn row(&self, index: usize) -> Option<u64> {
+        self.drafts.get(index).map(|draft| draft.row)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.drafts.is_empty()
     }
