@@ -90,7 +90,7 @@ impl Transcript {
     fn short(&self, text: &Value) -> String {
         let Some(instant) = text.as_str().and_then(|text| Timestamp::parse(text).ok()) else { return "-".to_owned() };
         let (day, time) = self.local(instant);
-        format!("{} {time}", day.split(' ').next().unwrap_or_default())
+        format!("{} {} {time}", day.split(' ').next().unwrap_or_default(), day.rsplit('-').next().unwrap_or_default())
     }
 
     pub fn fact(&mut self, out: &mut dyn Write, now: Timestamp, lead: &str, what: &str, late: bool) -> io::Result<()> {
