@@ -219,7 +219,7 @@ fn csv(
         let refused = replay.event(Err(row.rejection.clone()), take).map_err(cannot_write)?;
         if let Some(mut rejection) = refused {
             rejection.detail = format!("line {}: {}", row.line, rejection.detail);
-            refuse(row.row as u64, rejection).map_err(cannot_write)?;
+            refuse(row.row, rejection).map_err(cannot_write)?;
         }
     }
     for (event, index) in events.iter().zip(0..) {
