@@ -15,6 +15,7 @@ pub mod config;
 pub mod view;
 
 pub mod api;
+pub mod demo;
 pub mod embedded;
 pub mod load;
 pub mod replay;

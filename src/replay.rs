@@ -105,6 +105,11 @@ impl Replay {
         Ok(())
     }
 
+    /// Where time has come to, for a history that goes on after its last event.
+    pub fn pass_to(&mut self, instant: Timestamp) {
+        self.last = self.last.max(instant);
+    }
+
     /// Moves the watermark to the end. The instant of the end.
     ///
     /// # Errors

@@ -279,7 +279,7 @@ fn transcript(history: &[Record]) -> String {
 #[expect(clippy::disallowed_methods, reason = "a test reads which seed to play")]
 fn engine_and_naive_model_tell_the_same() {
     // One seed, so that a run says the same tomorrow; PROPTEST_CASES and PROPTEST_RNG_SEED look further.
-    let seed = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_123);
+    let seed = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let config = Config { failure_persistence: None, rng_seed: RngSeed::Fixed(seed), ..Config::default() };
     let mut runner = TestRunner::new(config);
     let result = runner.run(&(policies(), histories()), |(spec, history)| {

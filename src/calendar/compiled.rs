@@ -20,7 +20,7 @@ pub const FIRST_YEAR: i32 = 1970;
 pub const LAST_YEAR: i32 = 2200;
 const YEARS: usize = (LAST_YEAR - FIRST_YEAR + 1) as usize;
 
-/// Offsets do not change twice within this time.
+/// Offsets do not change twice within this time: in tzdb 2025b the closest changes are a week apart (Boa Vista, 2000).
 const TRANSITION_STEP_MS: i64 = 6 * HOUR_MS;
 
 /// A calendar that is never open cannot hold a promise.
@@ -88,10 +88,13 @@ impl Calendar {
     pub fn compile(spec: Spec) -> Result<Self, NeverOpen> {
         let first = NaiveDate::from_ymd_opt(FIRST_YEAR, 1, 1).unwrap_or_default();
         let last = NaiveDate::from_ymd_opt(LAST_YEAR, 12, 31).unwrap_or_default();
-        if !first.iter_days().take_while(|date| *date <= last).any(|date| !spec.hours_of(date).is_empty()) {
-            return Err(NeverOpen);
-        }
-        Ok(Calendar { spec, years: (0..YEARS).map(|_| OnceLock::new()).collect() })
+        let calendar = Calendar { spec, years: (0..YEARS).map(|_| OnceLock::new()).collect() };
+        // Hours that lie in a gap of their date are written, but never open.
+        let opens = first.iter_days().take_while(|date| *date <= last).any(|date| {
+            !calendar.spec.hours_of(date).is_empty()
+                && date.iter_days().take(2).any(|shown| calendar.has_open_time(shown))
+        });
+        if opens { Ok(calendar) } else { Err(NeverOpen) }
     }
 
     pub fn timezone(&self) -> Tz {
@@ -104,7 +107,7 @@ impl Calendar {
 
     /// Hash of all that the calendar says, for fingerprints.
     pub fn digest(&self) -> String {
-        format!("{:032x}", xxh3_128(format!("{:?}", self.spec).as_bytes()))
+        format!("{:032x}", xxh3_128(self.spec.canonical().as_bytes()))
     }
 
     fn year(&self, index: usize) -> &Year {
@@ -115,13 +118,13 @@ impl Calendar {
     /// Where the result or the start lies outside the years that calendars cover.
     pub fn add_open_ms(&self, from: Timestamp, open_ms: i64) -> Result<Timestamp, CalendarError> {
         if open_ms < 0 {
-            return self.subtract_open_ms(from, -open_ms);
+            return self.subtract_open_ms(from, open_ms.saturating_neg());
         }
         let mut index = year_of(from)?;
         if open_ms == 0 {
             return Ok(from);
         }
-        let mut target = self.year(index).open_before(from.0) + open_ms;
+        let mut target = self.year(index).open_before(from.0).saturating_add(open_ms);
         loop {
             let year = self.year(index);
             if target <= year.total {
@@ -138,6 +141,9 @@ impl Calendar {
     /// # Errors
     /// As [`Calendar::add_open_ms`].
     pub fn subtract_open_ms(&self, to: Timestamp, open_ms: i64) -> Result<Timestamp, CalendarError> {
+        if open_ms < 0 {
+            return self.add_open_ms(to, open_ms.saturating_neg());
+        }
         let mut index = year_of(to)?;
         if open_ms == 0 {
             return Ok(to);
@@ -179,6 +185,11 @@ impl Calendar {
         }
         let before = index.checked_sub(1).filter(|_| at == 0).map(|index| self.year(index));
         Ok(before.and_then(|year| Some((*year.starts.last()?, *year.ends.last().filter(|end| **end == instant.0)?))))
+    }
+
+    fn is_open(&self, instant: Timestamp) -> Result<bool, CalendarError> {
+        let year = self.year(year_of(instant)?);
+        Ok(year.starts.get(year.first_ending_after(instant.0)).is_some_and(|start| *start <= instant.0))
     }
 
     /// The next opening after an instant that is not open.
@@ -266,16 +277,16 @@ impl Calendar {
             return Ok(start);
         }
         date = self.nth_date(date, days, true)?;
-        let own = self.spec.hours_of(date).iter().map(|hours| hours.to).max();
-        let tail = || {
-            let yesterday = date.checked_sub_days(Days::new(1))?;
-            self.spec.hours_of(yesterday).iter().map(|hours| hours.to).max()?.checked_sub(DAY_SECONDS)
-        };
-        let Some(closing) = own.or_else(tail) else { return Ok(start) };
+        let own = self.spec.hours_of(date).iter().map(|hours| hours.to);
+        // The night of the day before may outlast all that begins on the date.
+        let yesterday = date.checked_sub_days(Days::new(1)).map_or(&[][..], |date| self.spec.hours_of(date));
+        let tails = yesterday.iter().filter_map(|hours| hours.to.checked_sub(DAY_SECONDS));
+        let Some(closing) = own.chain(tails).max() else { return Ok(start) };
         let wall = date.and_time(NaiveTime::MIN) + chrono::TimeDelta::seconds(i64::from(closing));
         let end = zone::last_instant(self.spec.timezone, wall);
         year_of(end)?;
-        Ok(end)
+        // What is written to close last may lie in a gap, and then never opened.
+        if self.is_open(Timestamp(end.0 - 1))? { Ok(end) } else { self.previous_closing(end) }
     }
 
     /// Open intervals between two instants, clipped to them.

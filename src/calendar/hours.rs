@@ -123,4 +123,26 @@ impl Spec {
             None => (self.holidays.contains(&date) && !self.usual(date).is_empty()).then_some(Closed::Holiday),
         }
     }
+
+    /// All that it says, in one text whatever the order of writing: for fingerprints. Never change its form: a fingerprint
+    /// that differs reads as an edited policy.
+    pub fn canonical(&self) -> String {
+        let listed = |hours: &[Hours]| {
+            let mut sorted = hours.to_vec();
+            sorted.sort_unstable();
+            sorted.dedup();
+            sorted.iter().map(Hours::to_string).collect::<Vec<_>>().join(",")
+        };
+        let mut text = format!("{}\n", self.timezone.name());
+        for (day, hours) in (1..).zip(&self.weekly) {
+            text.push_str(&format!("{day} {}\n", listed(hours)));
+        }
+        for (date, hours) in &self.dates {
+            text.push_str(&format!("{date} {}\n", listed(hours)));
+        }
+        for date in &self.holidays {
+            text.push_str(&format!("holiday {date}\n"));
+        }
+        text
+    }
 }

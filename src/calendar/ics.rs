@@ -1,6 +1,7 @@
 //! Holidays from an iCalendar file (RFC 5545): the dates of its all-day events, repeated ones unrolled.
 //!
-//! Events with a time of day are no holidays and are passed over, as are cancelled ones and all other components.
+//! Events with a time of day are no holidays and are passed over, as are cancelled ones and all other components. An event
+//! with a RECURRENCE-ID stands in for that date of its series, a cancelled one for nothing.
 
 use std::collections::BTreeSet;
 
@@ -39,17 +40,25 @@ pub fn parse_ics(text: &str) -> Result<BTreeSet<NaiveDate>, IcsError> {
     let unfolded = unfold(plain);
     let calendar = read_calendar(&unfolded)
         .map_err(|error| IcsError { line: None, message: format!("no iCalendar file: {}", first_line(&error)) })?;
+    let events = || calendar.components.iter().filter(|part| part.name.as_ref().eq_ignore_ascii_case("VEVENT"));
+    let replaced: BTreeSet<(String, String)> =
+        events().filter_map(|event| Some((value(event, "UID")?, value(event, "RECURRENCE-ID")?))).collect();
     let mut dates = BTreeSet::new();
-    for event in calendar.components.iter().filter(|part| part.name.as_ref().eq_ignore_ascii_case("VEVENT")) {
+    for event in events() {
         if value(event, "STATUS").is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED")) {
             continue;
         }
-        let Some(start) = value(event, "DTSTART") else { continue };
+        let Some(start) = value(event, "DTSTART") else {
+            let named = value(event, "UID").or_else(|| value(event, "SUMMARY"));
+            let line = named.as_ref().and_then(|name| line_of(text, name));
+            return Err(IcsError { line, message: "an event has no DTSTART".to_owned() });
+        };
         // A time of day makes it an appointment.
         if start.contains('T') {
             continue;
         }
-        add_event(event, &start, &mut dates).map_err(|message| IcsError { line: line_of(text, &start), message })?;
+        add_event(event, &start, &replaced, &mut dates)
+            .map_err(|message| IcsError { line: line_of(text, &start), message })?;
     }
     Ok(dates)
 }
@@ -72,11 +81,21 @@ fn values<'e>(event: &'e Component<'_>, name: &'e str) -> impl Iterator<Item = S
 }
 
 fn date(text: &str) -> Result<NaiveDate, String> {
-    NaiveDate::parse_from_str(text.get(..8).unwrap_or(text), "%Y%m%d")
-        .map_err(|_| format!("expected a date such as 20261225, found {text:?}"))
+    // Some programs write the dates of a repetition with a time of day.
+    let digits = text.split_once('T').map_or(text, |(date, _)| date);
+    let eight = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    eight
+        .then(|| NaiveDate::parse_from_str(digits, "%Y%m%d").ok())
+        .flatten()
+        .ok_or_else(|| format!("expected a date such as 20261225, found {text:?}"))
 }
 
-fn add_event(event: &Component<'_>, start: &str, dates: &mut BTreeSet<NaiveDate>) -> Result<(), String> {
+fn add_event(
+    event: &Component<'_>,
+    start: &str,
+    replaced: &BTreeSet<(String, String)>,
+    dates: &mut BTreeSet<NaiveDate>,
+) -> Result<(), String> {
     let first = date(start)?;
     let days = match (value(event, "DTEND"), value(event, "DURATION")) {
         (Some(end), _) => date(&end)?.signed_duration_since(first).num_days().max(1),
@@ -98,6 +117,11 @@ fn add_event(event: &Component<'_>, start: &str, dates: &mut BTreeSet<NaiveDate>
     for list in values(event, "EXDATE") {
         for text in list.split(',') {
             starts.remove(&date(text)?);
+        }
+    }
+    if let (Some(series), None) = (value(event, "UID"), value(event, "RECURRENCE-ID")) {
+        for (_, instance) in replaced.range((series.clone(), String::new())..).take_while(|(uid, _)| *uid == series) {
+            starts.remove(&date(instance)?);
         }
     }
     for start in starts {
@@ -141,6 +165,10 @@ fn repeats(first: NaiveDate, rule: &str) -> Result<BTreeSet<NaiveDate>, String> 
         .parse()
         .map_err(|error| format!("the rule {rule:?} cannot be read: {error}"))?;
     let end = NaiveDate::from_ymd_opt(LAST_YEAR + 1, 1, 1).unwrap_or(first) - Days::new(1);
-    let found = set.all(MOST_REPEATS).dates.into_iter().map(|instant| instant.date_naive());
-    Ok(found.take_while(|date| *date <= end).collect())
+    let unrolled = set.all(MOST_REPEATS);
+    // Cut short, it would lose holidays without a word.
+    if unrolled.limited && unrolled.dates.last().is_none_or(|last| last.date_naive() <= end) {
+        return Err(format!("the rule {rule:?} cannot be followed to its end: it gives too many dates, or none"));
+    }
+    Ok(unrolled.dates.iter().map(|instant| instant.date_naive()).take_while(|date| *date <= end).collect())
 }

@@ -74,7 +74,7 @@ impl Schedule {
         in_range(to)?;
         match duration {
             Duration::Open { ms } => self.calendar(duration)?.subtract_open_ms(to, *ms),
-            Duration::Elapsed { ms } => in_range(to.plus_ms(-ms)),
+            Duration::Elapsed { ms } => in_range(to.plus_ms(ms.saturating_neg())),
             Duration::BusinessDays(days) => self.calendar(duration)?.move_business_days(to, *days, false),
             Duration::Days(days) => self.add_days(to, -i64::from(*days)),
             Duration::EndOfBusinessDays(_) => Err(CalendarError::NotSubtractable(duration.to_string())),

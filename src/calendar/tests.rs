@@ -373,3 +373,99 @@ proptest! {
         let _ = parse_ics(&format!("BEGIN:VCALENDAR\r\n{}", String::from_utf8_lossy(&bytes)));
     }
 }
+
+#[test]
+fn the_night_before_may_close_after_the_hours_that_begin_on_a_date() {
+    let nights = calendar("UTC", &[(5, "19:00-12:00"), (6, "09:00-10:00")], &[], &[]);
+    assert_eq!(add(&nights, "2026-03-08T09:30:00Z", "end of business day"), "2026-03-08T12:00:00Z");
+    // The hour that is written last lies in the gap: the date closes where it was open last.
+    let gap = calendar("Europe/Madrid", &[(6, "00:00-01:00"), (6, "02:00-03:00")], &[], &[]);
+    assert_eq!(add(&gap, "2026-03-28T23:30:00Z", "end of business day"), "2026-03-29T00:00:00Z");
+    assert_eq!(add(&gap, "2026-04-04T22:30:00Z", "end of business day"), "2026-04-05T01:00:00Z");
+}
+
+#[test]
+fn hours_that_lie_in_a_gap_alone_never_open() {
+    let mut spec = Spec::new("Europe/Madrid".parse().expect("a zone"));
+    let hours = vec![Hours::parse("02:00-03:00").expect("hours")];
+    spec.dates.insert("2026-03-29".parse().expect("a date"), hours.clone());
+    assert_eq!(Calendar::compile(spec.clone()).err(), Some(NeverOpen));
+    spec.dates.insert("2026-03-30".parse().expect("a date"), hours);
+    assert!(Calendar::compile(spec).is_ok());
+}
+
+#[test]
+fn the_ends_of_the_numbers_are_out_of_range_and_no_panic() {
+    let office = office("UTC");
+    let from = at("2026-03-02T10:00:00Z");
+    for ms in [i64::MAX, i64::MIN, i64::MAX - 1, i64::MIN + 1] {
+        for schedule in [&office, &Schedule { calendar: None, zone: Tz::UTC }] {
+            assert!(schedule.add_open_ms(from, ms).is_err());
+            assert!(schedule.add(from, &Duration::Elapsed { ms }).is_err());
+            assert!(schedule.subtract(from, &Duration::Elapsed { ms }).is_err());
+        }
+        assert!(office.subtract(from, &Duration::Open { ms }).is_err());
+    }
+    for duration in [Duration::BusinessDays(u32::MAX), Duration::Days(u32::MAX)] {
+        assert!(office.add(from, &duration).is_err());
+        assert!(office.subtract(from, &duration).is_err());
+    }
+    assert!(office.add(from, &Duration::EndOfBusinessDays(u32::MAX)).is_err());
+}
+
+#[test]
+fn a_digest_does_not_depend_on_the_order_of_writing_but_on_every_word() {
+    let digest = |weekly: &[(usize, &str)], holidays: &[&str]| {
+        calendar("UTC", weekly, &[], holidays).calendar.map(|calendar| calendar.digest())
+    };
+    let base = digest(&[(0, "09:00-12:00"), (0, "13:00-18:00")], &["2026-12-25"]);
+    assert_eq!(base, digest(&[(0, "13:00-18:00"), (0, "09:00-12:00")], &["2026-12-25"]));
+    assert_ne!(base, digest(&[(0, "09:00-12:00"), (0, "13:00-18:00")], &["2026-12-24"]));
+    assert_ne!(base, digest(&[(1, "09:00-12:00"), (0, "13:00-18:00")], &["2026-12-25"]));
+}
+
+fn ics(events: &str) -> Result<Vec<String>, IcsError> {
+    let text = format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{events}END:VCALENDAR\r\n");
+    parse_ics(&text).map(|dates| dates.iter().map(NaiveDate::to_string).collect())
+}
+
+fn event(lines: &[&str]) -> String {
+    format!("BEGIN:VEVENT\r\n{}\r\nEND:VEVENT\r\n", lines.join("\r\n"))
+}
+
+#[test]
+fn one_date_of_a_series_can_be_moved_or_cancelled() {
+    let series = event(&["UID:a", "DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=YEARLY;COUNT=3"]);
+    let moved = event(&["UID:a", "RECURRENCE-ID;VALUE=DATE:20270101", "DTSTART;VALUE=DATE:20270104"]);
+    let off = event(&["UID:a", "RECURRENCE-ID;VALUE=DATE:20280101", "DTSTART;VALUE=DATE:20280101", "STATUS:CANCELLED"]);
+    let other = event(&["UID:b", "DTSTART;VALUE=DATE:20280101"]);
+    assert_eq!(ics(&format!("{series}{moved}{off}")), Ok(vec!["2026-01-01".to_owned(), "2027-01-04".to_owned()]));
+    assert_eq!(ics(&format!("{moved}{off}{other}{series}")).map(|dates| dates.len()), Ok(3));
+}
+
+#[test]
+fn an_event_that_cannot_be_understood_is_named_and_none_hangs() {
+    for lines in [
+        &["UID:a", "SUMMARY:no start"][..],
+        &["DTSTART;VALUE=DATE:20261225garbage"],
+        &["DTSTART;VALUE=DATE:20261225", "RDATE;VALUE=PERIOD:20261225/P1D"],
+        &["DTSTART;VALUE=DATE:20261225", "DURATION:PT5H"],
+        &["DTSTART;VALUE=DATE:20261225", "RRULE:FREQ=YEARLY;BYDAY=ñ"],
+        &["DTSTART;VALUE=DATE:20261225", "RRULE:FREQ=SECONDLY"],
+        &["DTSTART;VALUE=DATE:20000101", "RRULE:FREQ=DAILY"],
+        &["DTSTART;VALUE=DATE:20261225", "DTEND;VALUE=DATE:99991231"],
+    ] {
+        assert!(ics(&event(lines)).is_err(), "{lines:?}");
+    }
+    let never = ics(&event(&["DTSTART;VALUE=DATE:20260101", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"]));
+    assert!(never.is_err() || never == Ok(vec!["2026-01-01".to_owned()]), "{never:?}");
+}
+
+#[test]
+fn a_yearly_holiday_repeats_until_2200_and_no_longer() {
+    let dates = ics(&event(&["DTSTART;VALUE=DATE:19000501", "RRULE:FREQ=YEARLY"])).expect("holidays");
+    assert_eq!(
+        (dates.len(), dates.first(), dates.last().cloned()),
+        (231, Some(&"1970-05-01".to_owned()), Some("2200-05-01".to_owned()))
+    );
+}

@@ -5,6 +5,7 @@ pub mod check;
 mod client;
 pub mod completions;
 pub mod dead_letters;
+pub mod demo;
 pub mod explain;
 pub mod load;
 pub mod replay;
@@ -39,6 +40,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Demo(demo::DemoArgs),
     Check(check::CheckArgs),
     Replay(replay::ReplayArgs),
     /// Add, subtract and measure durations as the policy does
@@ -53,6 +55,7 @@ enum Command {
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Calendar(args) => calendar::run(&args),

@@ -133,6 +133,18 @@ impl Clock {
         }
     }
 
+    /// The deadline as it is told: of a paused clock what remains, also where the source gave an instant.
+    pub fn told_deadline(&self) -> Deadline {
+        match (self.due(), self.deadline) {
+            (Some(due), _) => Deadline::At(due),
+            (None, Deadline::At(due)) => {
+                let began = self.pauses.last().map_or(due, |pause| pause.from);
+                Deadline::Remaining(due.since_ms(began).max(0))
+            }
+            (None, left) => left,
+        }
+    }
+
     /// The verdict, once it ended.
     pub fn outcome(&self) -> Option<Outcome> {
         let end = self.end?;

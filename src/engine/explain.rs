@@ -259,7 +259,7 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp) -> Cl
         team: text(lead, team),
         started_at: clock.start,
         due_at: clock.due(),
-        remaining_seconds: match clock.deadline {
+        remaining_seconds: match clock.told_deadline() {
             Deadline::Remaining(ms) if clock.end.is_none() => Some(Seconds(ms)),
             _ => None,
         },

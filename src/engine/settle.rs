@@ -132,7 +132,7 @@ impl Settler {
             let sla = self.lead.intern(rules.family_name(clock.family));
             let known = ledger.iter().position(|told| told.is(sla, clock.start, clock.ordinal));
             let known = known.unwrap_or_else(|| {
-                ledger.push(Told::new(sla, clock.start, clock.ordinal, clock.deadline));
+                ledger.push(Told::new(sla, clock.start, clock.ordinal, clock.told_deadline()));
                 ledger.len() - 1
             });
             diff.clock(&self.lead, index, clock, &mut ledger[known]);
@@ -213,7 +213,7 @@ impl Diff<'_> {
     fn clock(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) {
         let was_told = told.started.stands;
         let revived = told.outcome.is_some() && clock.end.is_none();
-        let derived_now = !was_told || told.deadline != clock.deadline;
+        let derived_now = !was_told || told.deadline != clock.told_deadline();
         if derived_now {
             told.late = clock.due().is_some_and(|due| due <= self.at);
         }
@@ -238,7 +238,7 @@ impl Diff<'_> {
         }
         let told_pause = self.pauses(lead, index, clock, told);
         let ended_in_pause = clock.end.is_some() && matches!(told.deadline, Deadline::Remaining(_));
-        if was_told && told.deadline != clock.deadline && !told_pause && !ended_in_pause {
+        if was_told && told.deadline != clock.told_deadline() && !told_pause && !ended_in_pause {
             let previous = match told.deadline {
                 Deadline::At(due) => Some(due),
                 Deadline::Remaining(_) => None,
@@ -247,7 +247,7 @@ impl Diff<'_> {
             told.moves += 1;
             self.speech.say(Some(index), self.moved_at, id, NoticeKind::DeadlineMoved, Said::Moved { previous });
         }
-        told.deadline = clock.deadline;
+        told.deadline = clock.told_deadline();
         self.rungs(lead, index, clock, told, derived_now || revived);
         if let (true, false, Deadline::At(due)) = (breached, told.breached.stands, clock.deadline) {
             let id = statement(lead, told_key(told), NoticeKind::Breached, 0, told.breached.count).id();

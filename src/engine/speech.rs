@@ -106,13 +106,10 @@ impl Speaker<'_> {
         );
         let stands_still = clock.paused && clock.end.is_none();
         let due_at = clock.due().filter(|_| !(tells_of_pause && stands_still));
-        let remaining = match (clock.deadline, due_at) {
-            (_, Some(_)) => None,
-            (Deadline::Remaining(ms), _) => Some(Seconds(ms)),
-            (Deadline::At(due), _) => Some(Seconds(match clock.pauses.last() {
-                Some(pause) if !clock.breached => due.since_ms(pause.from).max(0),
-                _ => 0,
-            })),
+        let remaining = match (due_at, clock.told_deadline()) {
+            (Some(_), _) => None,
+            (None, Deadline::Remaining(ms)) => Some(Seconds(ms)),
+            (None, Deadline::At(_)) => Some(Seconds(0)),
         };
         macro_rules! write {
             ($data:ident { $($field:ident : $value:expr),* $(,)? }) => {

@@ -1,0 +1,193 @@
+//! One readable line for each thing that happens, in English and Spanish.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use chrono_tz::Tz;
+use serde_json::Value;
+
+use crate::policy::Policy;
+use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lang {
+    En,
+    Es,
+}
+
+pub struct Transcript {
+    lang: Lang,
+    zone: Tz,
+    counts: BTreeMap<String, u64>,
+    last_day: String,
+}
+
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+fn colour(kind: &str) -> Style {
+    let of = |colour: AnsiColor| colour.on_default();
+    match kind {
+        "sla.reminder" => of(AnsiColor::Yellow),
+        "sla.breached" => of(AnsiColor::Red).bold(),
+        "sla.escalated" => of(AnsiColor::Magenta),
+        "sla.met" => of(AnsiColor::Green),
+        "sla.met_late" => of(AnsiColor::Yellow).bold(),
+        "sla.retracted" => of(AnsiColor::Cyan).bold(),
+        "sla.paused" | "sla.resumed" | "sla.deadline_moved" => of(AnsiColor::Blue),
+        _ => DIM,
+    }
+}
+
+impl Transcript {
+    pub fn new(lang: Lang, zone: Tz) -> Self {
+        Transcript { lang, zone, counts: BTreeMap::new(), last_day: String::new() }
+    }
+
+    fn say<'a>(&self, en: &'a str, es: &'a str) -> &'a str {
+        if self.lang == Lang::Es { es } else { en }
+    }
+
+    pub fn header(&self, out: &mut dyn Write, policy: &Policy, seed: u64, address: Option<&str>) -> io::Result<()> {
+        let version = &policy.versions[0];
+        let between = version.between.join(self.say(" and ", " y "));
+        writeln!(out, "{BOLD}{}{BOLD:#} · {between} · {}", version.name, version.timezone)?;
+        for sla in &version.slas {
+            let targets: Vec<&str> = sla.targets.iter().map(|target| target.label.as_str()).collect();
+            let promise = sla.promise.as_deref().unwrap_or_default();
+            writeln!(out, "  {BOLD}{:<16}{BOLD:#}{promise} {DIM}[{}]{DIM:#}", sla.name, targets.join(" | "))?;
+        }
+        let crm = self.say("a synthetic CRM, seed", "un CRM sintético, semilla");
+        write!(out, "{DIM}{crm} {seed}")?;
+        if let Some(address) = address {
+            write!(out, " · {} {address}/v1/clocks", self.say("meanwhile try curl", "mientras tanto, pruebe curl"))?;
+        }
+        writeln!(out, "{DIM:#}")
+    }
+
+    /// `Mon 04 09:12`, with a line between the days.
+    fn moment(&mut self, out: &mut dyn Write, instant: Timestamp) -> io::Result<String> {
+        let (day, time) = self.local(instant);
+        if day != self.last_day {
+            writeln!(out, "{DIM}── {day} ──{DIM:#}")?;
+            self.last_day = day;
+        }
+        Ok(time)
+    }
+
+    fn local(&self, instant: Timestamp) -> (String, String) {
+        let local = instant.to_utc().with_timezone(&self.zone);
+        let names = match self.lang {
+            Lang::En => ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"],
+            Lang::Es => ["dom", "lun", "mar", "mié", "jue", "vie", "sáb"],
+        };
+        let weekday: usize = local.format("%w").to_string().parse().unwrap_or(0);
+        (format!("{} {}", names[weekday], local.format("%Y-%m-%d")), local.format("%H:%M").to_string())
+    }
+
+    /// Weekday and time; the date alone would not tell how near it is.
+    fn short(&self, text: &Value) -> String {
+        let Some(instant) = text.as_str().and_then(|text| Timestamp::parse(text).ok()) else { return "-".to_owned() };
+        let (day, time) = self.local(instant);
+        format!("{} {time}", day.split(' ').next().unwrap_or_default())
+    }
+
+    pub fn fact(&mut self, out: &mut dyn Write, now: Timestamp, lead: &str, what: &str, late: bool) -> io::Result<()> {
+        let time = self.moment(out, now)?;
+        let late = if late { self.say("  (heard of it late)", "  (se supo tarde)") } else { "" };
+        writeln!(out, "{DIM}{time}  {lead}  {what}{late}{DIM:#}")
+    }
+
+    pub fn notice(&mut self, out: &mut dyn Write, notice: &Value) -> io::Result<()> {
+        let kind = notice["type"].as_str().unwrap_or_default();
+        *self.counts.entry(kind.to_owned()).or_default() += 1;
+        let data = &notice["data"];
+        let as_of = data["as_of"]["watermark"].as_str().and_then(|text| Timestamp::parse(text).ok());
+        let time = self.moment(out, as_of.unwrap_or(Timestamp(0)))?;
+        let text = |key: &str| data[key].as_str().unwrap_or("-").to_owned();
+        let due = || match data["due_at"].as_str() {
+            Some(_) => format!("{} {}", self.say("due", "vence"), self.short(&data["due_at"])),
+            None => format!("{} {}", span(&data["remaining_seconds"]), self.say("left", "restantes")),
+        };
+        let says = match kind {
+            "sla.reminder" => format!("{}, {}", text("at"), due()),
+            "sla.breached" if data["found_late"] == true => {
+                format!(
+                    "{} {}, {}",
+                    self.say("was due", "vencía"),
+                    self.short(&data["due_at"]),
+                    self.say("found late", "hallado tarde")
+                )
+            }
+            "sla.breached" => format!("{} {}", self.say("was due", "vencía"), self.short(&data["due_at"])),
+            "sla.escalated" => {
+                let whom: Vec<&str> =
+                    data["notify"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                let action = data["action"].as_str().map(|action| format!(" [{action}]")).unwrap_or_default();
+                format!("{} {} → {}{action}", self.say("step", "paso"), data["step"], whom.join(", "))
+            }
+            "sla.met" | "sla.met_late" => {
+                let after = span(&data["open_seconds"]);
+                format!("{} {after} {}", self.say("after", "tras"), self.say("of open time", "de horario abierto"))
+            }
+            "sla.cancelled" => text("reason"),
+            "sla.retracted" => format!("{} ({})", text("retracts_type"), text("reason")),
+            _ => due(),
+        };
+        let style = colour(kind);
+        let name = kind.trim_start_matches("sla.");
+        let (lead, sla, owner) = (text("lead_id"), text("sla"), text("owner"));
+        writeln!(out, "{time}  {lead}  {style}{name:<15}{style:#}{sla:<16}{owner:<8} {says}")
+    }
+
+    pub fn footer(
+        &self,
+        out: &mut dyn Write,
+        told: u64,
+        passed_over: u64,
+        late: u64,
+        duplicates: u64,
+        same: bool,
+    ) -> io::Result<()> {
+        writeln!(
+            out,
+            "\n{BOLD}{told} {}{BOLD:#}",
+            self.say("notices, each told once", "avisos, cada uno una sola vez")
+        )?;
+        for (kind, count) in &self.counts {
+            let style = colour(kind);
+            writeln!(out, "  {style}{:<18}{style:#}{count:>5}", kind)?;
+        }
+        let (over, late_words, twice) = match self.lang {
+            Lang::En => ("reminders passed over", "facts heard of late", "deliveries repeated, silently dropped"),
+            Lang::Es => {
+                ("recordatorios omitidos", "hechos sabidos tarde", "entregas repetidas, descartadas en silencio")
+            }
+        };
+        writeln!(out, "  {passed_over} {over} · {late} {late_words} · {duplicates} {twice}")?;
+        let checked = if same {
+            self.say("a replay of the log told the same notices", "una repetición del registro dio los mismos avisos")
+        } else {
+            self.say("a replay of the log told OTHER notices", "una repetición del registro dio OTROS avisos")
+        };
+        writeln!(out, "  {checked}\n")
+    }
+
+    pub fn farewell(&self, out: &mut dyn Write) -> io::Result<()> {
+        let next = self.say(
+            "next: plazo run --policy deploy/policy/en   ·   plazo --help",
+            "siga con: plazo run --policy deploy/policy/es   ·   plazo --help",
+        );
+        writeln!(out, "\n{DIM}{next}{DIM:#}")
+    }
+}
+
+fn span(seconds: &Value) -> String {
+    let ms = (seconds.as_f64().unwrap_or(0.0) * 1_000.0) as i64;
+    match (ms / DAY_MS, ms % DAY_MS / HOUR_MS, ms % HOUR_MS / MINUTE_MS) {
+        (0, 0, minutes) => format!("{minutes}m"),
+        (0, hours, minutes) => format!("{hours}h{minutes:02}m"),
+        (days, hours, _) => format!("{days}d{hours:02}h"),
+    }
+}
