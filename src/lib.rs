@@ -1,4 +1,20 @@
-//! plazo
+//! plazo: an event-driven deadline engine for lead SLAs.
+//!
+//! It takes lead-created and status-changed events, keeps every lead's deadline on a timer wheel, and tells reminders, breaches and
+//! escalations, each exactly once, never early, never false. In reading order, each module using only those above it:
+//!
+//! - [`time`] (instants; the only reader of the wall clock), [`metrics`];
+//! - [`timer_wheel`], [`calendar`] (open time and durations), [`event`] (CloudEvents and CSV -> facts, or a named refusal);
+//! - [`policy`]: the agreement, TOML -> checked types, every fault at once;
+//! - [`engine`]: the core that decides, without IO, clock or async. One packed record a lead, one pure function, a shard of leads;
+//! - [`config`] (settings) and [`view`] (what HTTP may see of a shell);
+//! - [`embedded`] (the shell without a broker: SQLite, one transaction a turn), [`api`] (HTTP), [`replay`], [`report`], [`load`], [`demo`], [`schema`];
+//! - [`cli`]: one file a command.
+//!
+//! The way of an event: POST -> decode or reject -> shard: what was due before it, then the fact -> turn (notices, changed
+//! records, dead letters, positions) -> one transaction -> commit -> answers, streams and metrics. Down the list, never back; a
+//! test (`tests/tidy.rs`) holds that.
+
 pub mod metrics;
 pub mod time;
 

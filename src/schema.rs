@@ -69,8 +69,14 @@ enum By {
     Automation,
 }
 
+/// Of what is read: keys may be left out where they may be null.
 fn of<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>()
+}
+
+/// Of what is written: every key is there, null or not.
+fn written<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }
 
 /// Names the type, so that a consumer can tell the events apart.
@@ -100,15 +106,17 @@ fn input(kind: FactKind) -> Schema {
 
 fn output(kind: NoticeKind) -> Schema {
     match kind {
-        NoticeKind::Started => of::<CloudEvent<'static, Started<'static>>>(),
-        NoticeKind::Paused => of::<CloudEvent<'static, Paused<'static>>>(),
-        NoticeKind::Resumed => of::<CloudEvent<'static, Resumed<'static>>>(),
-        NoticeKind::DeadlineMoved => of::<CloudEvent<'static, DeadlineMoved<'static>>>(),
-        NoticeKind::Reminder => of::<CloudEvent<'static, Reminder<'static>>>(),
-        NoticeKind::Breached => of::<CloudEvent<'static, Breached<'static>>>(),
-        NoticeKind::Escalated => of::<CloudEvent<'static, Escalated<'static>>>(),
-        NoticeKind::Met | NoticeKind::MetLate | NoticeKind::Cancelled => of::<CloudEvent<'static, Ended<'static>>>(),
-        NoticeKind::Retracted => of::<CloudEvent<'static, Retracted<'static>>>(),
+        NoticeKind::Started => written::<CloudEvent<'static, Started<'static>>>(),
+        NoticeKind::Paused => written::<CloudEvent<'static, Paused<'static>>>(),
+        NoticeKind::Resumed => written::<CloudEvent<'static, Resumed<'static>>>(),
+        NoticeKind::DeadlineMoved => written::<CloudEvent<'static, DeadlineMoved<'static>>>(),
+        NoticeKind::Reminder => written::<CloudEvent<'static, Reminder<'static>>>(),
+        NoticeKind::Breached => written::<CloudEvent<'static, Breached<'static>>>(),
+        NoticeKind::Escalated => written::<CloudEvent<'static, Escalated<'static>>>(),
+        NoticeKind::Met | NoticeKind::MetLate | NoticeKind::Cancelled => {
+            written::<CloudEvent<'static, Ended<'static>>>()
+        }
+        NoticeKind::Retracted => written::<CloudEvent<'static, Retracted<'static>>>(),
     }
 }
 
@@ -127,7 +135,7 @@ pub fn find(name: &str) -> Option<Value> {
     if let Some(kind) = NoticeKind::ALL.into_iter().find(|kind| kind.name() == name) {
         return Some(event(output(kind), name, &format!("{name} (topic {})", kind.topic())));
     }
-    (name == "report").then(|| Value::from(of::<ReportJson>()))
+    (name == "report").then(|| Value::from(written::<ReportJson>()))
 }
 
 /// The text of a schema's file.

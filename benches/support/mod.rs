@@ -1,3 +1,4 @@
+#![allow(dead_code, reason = "each bench uses its part")]
 //! The policy and the traffic of the engine's benches: two SLAs in office hours, leads of four facts.
 
 use std::io::Write;

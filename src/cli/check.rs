@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{ENVIRONMENT, FAULT, say};
+use crate::config::Settings;
 use crate::policy::{self, LoadError};
 
 /// Validate a policy (a file or a directory of versions) and print every fault as file:line:column
@@ -20,10 +21,26 @@ pub struct CheckArgs {
     pub policy: Option<PathBuf>,
 }
 
+/// The settings are read where they are named, or where the policy is not.
 pub fn run(args: &CheckArgs) -> ExitCode {
-    match &args.policy {
-        Some(path) => check_policy(path),
-        None => super::usage("say which policy with --policy PATH"),
+    let settings = match (&args.config, &args.policy) {
+        (None, Some(_)) => None,
+        (config, _) => match Settings::load(config.as_deref()) {
+            Ok(settings) => Some(settings),
+            Err(faults) => {
+                // The policy's faults are told too, if it is known where it is.
+                say(&faults.to_string());
+                if let Some(path) = &args.policy {
+                    check_policy(path);
+                }
+                return ExitCode::from(FAULT);
+            }
+        },
+    };
+    match (&args.policy, settings) {
+        (Some(path), _) => check_policy(path),
+        (None, Some(settings)) => check_policy(&settings.policy),
+        (None, None) => super::usage("say which policy with --policy PATH"),
     }
 }
 

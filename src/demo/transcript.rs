@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use crate::policy::Policy;
-use crate::time::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
+use crate::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lang {
@@ -21,8 +21,6 @@ pub struct Transcript {
     zone: Tz,
     /// Of the column of SLA names.
     sla_width: usize,
-    /// When the line is told that is being written.
-    now: Timestamp,
     counts: BTreeMap<String, u64>,
     last_day: String,
 }
@@ -51,7 +49,6 @@ impl Transcript {
             lang,
             zone: policy.versions[0].timezone,
             sla_width: longest + 2,
-            now: Timestamp(0),
             counts: BTreeMap::new(),
             last_day: String::new(),
         }
@@ -82,7 +79,6 @@ impl Transcript {
 
     /// `Mon 04 09:12`, with a line between the days.
     fn moment(&mut self, out: &mut dyn Write, instant: Timestamp) -> io::Result<String> {
-        self.now = instant;
         let (day, time) = self.local(instant);
         if day != self.last_day {
             writeln!(out, "{DIM}── {day} ──{DIM:#}")?;
@@ -101,12 +97,14 @@ impl Transcript {
         (format!("{} {}", names[weekday], local.format("%Y-%m-%d")), local.format("%H:%M").to_string())
     }
 
-    /// Weekday and time; the date too where the weekday could mean another.
+    /// Weekday and day of the month, the whole date where it is another month, and the time.
     fn short(&self, text: &Value) -> String {
         let Some(instant) = text.as_str().and_then(|text| Timestamp::parse(text).ok()) else { return "-".to_owned() };
         let (day, time) = self.local(instant);
-        let near = instant.since_ms(self.now).abs() < 6 * DAY_MS;
-        format!("{} {time}", if near { day.split(' ').next().unwrap_or_default() } else { &day })
+        let (weekday, date) = day.split_once(' ').unwrap_or_default();
+        let (month, day_of_month) = date.rsplit_once('-').unwrap_or_default();
+        let date = if self.last_day.contains(month) { day_of_month } else { date };
+        format!("{weekday} {date} {time}")
     }
 
     /// What a CRM's event says, discretely.

@@ -156,13 +156,6 @@ pub fn parse(table: &Table<'_, '_>, ground: &Ground<'_>) -> Option<Sla> {
             value.fault(format!("status {name:?} both stops and pauses: stop would always win"));
         }
     }
-    if let (Some(start), Some(stop), Some(value)) = (&start, &stop, &stop_value) {
-        let states = start_states(start, ground.lifecycle);
-        let by_state_alone = !(start.created || start.assigned || start.opportunity);
-        if by_state_alone && !states.is_empty() && states.iter().all(|status| stop.states.contains(Some(*status))) {
-            value.fault("every status that starts the clock also stops it, and stop wins: no clock would ever start");
-        }
-    }
     let on_reassign =
         choice(table, "on_reassign", &[("continue", OnReassign::Continue), ("restart", OnReassign::Restart)]);
     let reopen = choice(
@@ -192,16 +185,6 @@ pub fn parse(table: &Table<'_, '_>, ground: &Ground<'_>) -> Option<Sla> {
         reminders,
         escalations,
     })
-}
-
-/// The statuses that start a clock, by name or by stage.
-fn start_states(start: &Start, lifecycle: &Lifecycle) -> Vec<StatusIndex> {
-    let indexes = 0..lifecycle.statuses.len() as StatusIndex;
-    let starts = |status: &StatusIndex| {
-        let stage = lifecycle.stage(Some(*status));
-        start.status.contains(Some(*status)) || stage.is_some_and(|stage| start.stages.contains(&stage))
-    };
-    indexes.filter(starts).collect()
 }
 
 /// One of a few words.

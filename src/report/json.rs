@@ -18,11 +18,8 @@ type Groups = BTreeMap<String, TallyJson>;
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "OpenSeconds", deny_unknown_fields)]
 struct OpenSecondsJson {
-    #[schemars(required)]
     p50: Option<Seconds>,
-    #[schemars(required)]
     p90: Option<Seconds>,
-    #[schemars(required)]
     p99: Option<Seconds>,
 }
 
@@ -45,7 +42,7 @@ macro_rules! counters {
             running: u64,
             cancelled: u64,
             /// met / (met + met_late + breached), to four digits; null of nothing.
-            #[schemars(required, range(min = 0.0, max = 1.0))]
+            #[schemars(range(min = 0.0, max = 1.0))]
             met_share: Option<f64>,
             open_seconds: OpenSecondsJson,
             $($(#[$field_attribute])* $field: $type,)*

@@ -313,11 +313,6 @@ fn faults_of_starts_and_stops_are_told() {
             ],
         ),
         (
-            "start = { on = \"assigned\" }",
-            "start = { status = \"done\" }",
-            &["28:8: every status that starts the clock also stops it, and stop wins: no"],
-        ),
-        (
             "stop = { disposition = \"any\" }",
             "",
             &["22:1: [[sla]] needs `stop`: disposition, status, stage, activity or"],
