@@ -377,6 +377,12 @@ impl Shard {
                 None => self.leads.remove(slot),
             }
         }
+        // What waited of the instant goes back too, or it would fire before what was undone, not by lead id.
+        for (due, slot) in std::mem::take(&mut self.firing) {
+            if self.leads.record(slot).map(record::next_due) == Some(due) {
+                self.schedule(slot, due);
+            }
+        }
         for &(family, state, by) in &self.turn.deltas {
             count_open(&mut self.open, (family, state, -by));
         }

@@ -70,6 +70,20 @@ fn an_undone_turn_leaves_no_trace() {
 }
 
 #[test]
+fn a_turn_undone_in_the_middle_of_an_instant_fires_by_lead_id_again() {
+    let mut t = Timeline::new(DISPOSITION);
+    for lead in ["C", "A", "D", "B"] {
+        t.at("2 10:00", assigned("ana").of(lead));
+    }
+    assert_eq!(t.shard.advance(instant("2 19:00"), 2), Progress::More);
+    t.shard.undo();
+    assert_eq!(t.shard.advance(instant("2 19:00"), 10), Progress::Done);
+    let turn = t.shard.turn();
+    let order: Vec<&str> = turn.outbox.notices.iter().map(|notice| turn.outbox.lead_id(notice)).collect();
+    assert_eq!(order, ["A", "B", "C", "D"]);
+}
+
+#[test]
 fn the_watermark_never_moves_back() {
     let mut t = Timeline::new(DISPOSITION);
     t.until("5 10:00").until("2 10:00");
