@@ -1,5 +1,6 @@
 //! One version from its text: the agreement, the lifecycle, the calendars, marketing's commitments. SLAs are in `sla`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -210,6 +211,7 @@ fn lifecycle(root: &Table<'_, '_>) -> (Lifecycle, bool) {
         return (Lifecycle::default(), false);
     };
     let mut statuses: Vec<Status> = Vec::new();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut names_known = true;
     for table in value.tables("[[status]]") {
         let name = table.require("name", "the status as the CRM writes it");
@@ -227,14 +229,18 @@ fn lifecycle(root: &Table<'_, '_>) -> (Lifecycle, bool) {
             names_known = false;
             continue;
         };
-        if statuses.iter().any(|known| known.name == name) {
+        if !seen.insert(name.clone()) {
             table.source.fault(&span, format!("a second status named {name:?}; names are unique"));
             continue;
         }
-        statuses.push(Status { name, stage, disposition });
+        // What is past the last index is not kept: it could not be counted.
+        if statuses.len() < usize::from(StatusIndex::MAX) {
+            statuses.push(Status { name, stage, disposition });
+        }
     }
-    if statuses.len() > usize::from(StatusIndex::MAX) {
+    if seen.len() > usize::from(StatusIndex::MAX) {
         value.fault("more than 65,535 statuses");
+        names_known = false;
     }
     names_known &= !statuses.is_empty();
     (Lifecycle::new(statuses), names_known)

@@ -29,6 +29,9 @@ pub struct Ground<'g> {
 /// Targets and waits beyond this are refused (SEMANTICS §5).
 const MOST_YEARS: u32 = 10;
 
+/// Calendars know nothing before 1970; a day later it is 1970 in every zone.
+const CALENDARS_FROM: Timestamp = Timestamp::from_ms(86_400_000);
+
 impl Ground<'_> {
     fn schedule(&self, calendar: Option<&Arc<Calendar>>) -> Schedule {
         Schedule { calendar: calendar.cloned(), zone: calendar.map_or(self.timezone, |calendar| calendar.timezone()) }
@@ -44,14 +47,15 @@ impl Ground<'_> {
     }
 
     /// Whether a duration that begins with the version ends beyond what may be promised. Only a calendar that is open too
-    /// seldom can make it so: the duration alone was looked at before.
+    /// seldom, or that ends with its years, can make it so: the duration alone was looked at before.
     fn too_far(&self, schedule: &Schedule, duration: &Duration) -> bool {
-        let limit = Duration::Days(MOST_YEARS * 366);
-        match (&schedule.calendar, schedule.add(self.from, &limit)) {
-            (Some(_), Ok(limit)) if duration.is_business() => {
-                !schedule.add(self.from, duration).is_ok_and(|due| due <= limit)
-            }
-            _ => false,
+        if schedule.calendar.is_none() || !duration.is_business() {
+            return false;
+        }
+        let from = self.from.max(CALENDARS_FROM);
+        match (schedule.add(from, duration), schedule.add(from, &Duration::Days(MOST_YEARS * 366))) {
+            (Ok(due), Ok(limit)) => due > limit,
+            (due, _) => due.is_err(),
         }
     }
 
@@ -341,10 +345,13 @@ fn parse_targets(
     let Some(value) = sla.require("target", "at least one [[sla.target]]") else { return Vec::new() };
     let tables = value.tables("[[sla.target]]");
     let mut targets: Vec<Target> = Vec::new();
+    let mut seen: Vec<Vec<Condition>> = Vec::new();
     for (index, table) in tables.iter().enumerate() {
         let name = table.string("name");
+        let before = table.source.faults.borrow().len();
         let when_value = table.get("when");
         let when = when_value.as_ref().map(|value| conditions(value, ground)).unwrap_or_default();
+        let sound = table.source.faults.borrow().len() == before;
         let own = table.get("calendar").map(|value| ground.calendar(&value));
         let known = own.as_ref().map_or(known_calendar, Option::is_some);
         let schedule = ground.schedule(own.flatten().as_ref().or(calendar));
@@ -361,8 +368,12 @@ fn parse_targets(
         if last && when_value.is_some() {
             table.source.fault(&table.span, "the last target must have no `when`, so that every lead has a promise");
         }
-        if when_value.is_some() && targets.iter().any(|earlier| earlier.when == when) {
-            table.source.fault(&table.span, "an earlier target has the same `when`, so this one is never reached");
+        if when_value.is_some() && sound {
+            let said = unordered(&when);
+            if seen.contains(&said) {
+                table.source.fault(&table.span, "an earlier target has the same `when`, so this one is never reached");
+            }
+            seen.push(said);
         }
         let (promise, text) = match (&within, &by) {
             (Some(within), None) => match duration(within) {
@@ -370,8 +381,10 @@ fn parse_targets(
                     if duration.is_business() && schedule.calendar.is_none() && known {
                         within.fault(format!("{text:?} counts open time: the target or its SLA needs a `calendar`"));
                     } else if known && ground.too_far(&schedule, &duration) {
-                        within
-                            .fault(format!("{text:?} from {} on ends more than {MOST_YEARS} years later", ground.from));
+                        within.fault(format!(
+                            "{text:?} from {} on ends more than {MOST_YEARS} years later, or beyond the calendar's years",
+                            ground.from
+                        ));
                     }
                     (Promise::Within(duration), text)
                 }
@@ -425,6 +438,18 @@ fn conditions(value: &Value<'_, '_>, ground: &Ground<'_>) -> Vec<Condition> {
     conditions
 }
 
+/// The conditions without the order in which words were listed.
+fn unordered(when: &[Condition]) -> Vec<Condition> {
+    let mut when = when.to_vec();
+    for test in when.iter_mut().map(|condition| &mut condition.test) {
+        for words in [&mut test.any_of, &mut test.not].into_iter().flatten() {
+            words.sort_unstable();
+            words.dedup();
+        }
+    }
+    when
+}
+
 fn test(value: &Value<'_, '_>, key: &Key, ground: &Ground<'_>) -> Option<Test> {
     let words = |value: &Value<'_, '_>| -> Vec<String> {
         let list = value.list();
@@ -464,6 +489,10 @@ fn test(value: &Value<'_, '_>, key: &Key, ground: &Ground<'_>) -> Option<Test> {
     if test == Test::default() && table.entries().is_empty() {
         value.fault("an empty condition; expected at_least, at_most, above, below, present or not");
     }
+    let bounded = test.at_least.or(test.at_most).or(test.above).or(test.below).is_some();
+    if bounded && test.present == Some(false) {
+        value.fault("a lead without the attribute has no number, so none could match");
+    }
     let low = test.at_least.into_iter().chain(test.above).fold(f64::NEG_INFINITY, f64::max);
     let high = test.at_most.into_iter().chain(test.below).fold(f64::INFINITY, f64::min);
     let strict = test.above == Some(low) || test.below == Some(high);
@@ -488,6 +517,10 @@ fn parse_reminders(sla: &Table<'_, '_>, targets: &[Target], known_calendar: bool
                 }
                 Ok(duration) if duration.is_nothing() => {
                     value.fault(format!("{text:?} is the deadline itself; a reminder comes before it"));
+                    continue;
+                }
+                Ok(duration) if duration.exceeds_years(MOST_YEARS) => {
+                    value.fault(format!("{text:?} is more than {MOST_YEARS} years"));
                     continue;
                 }
                 Ok(duration) => {
