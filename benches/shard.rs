@@ -33,18 +33,23 @@ struct Outcome {
 fn play(shard: &mut Shard, traffic: &Traffic, position: &mut u64) -> Outcome {
     let mut outcome = Outcome { events: 0, notices: 0, bytes: 0, seconds: 0.0 };
     let start = Instant::now();
-    for (index, (json, time)) in traffic.iter().enumerate() {
-        *position += 1;
-        let event = event::decode(json).expect("an event");
-        shard.advance(time, usize::MAX);
-        let applied = shard.apply(&event, time, (0, *position)).expect("accepted");
-        assert_eq!(applied, Applied::Accepted);
-        outcome.events += 1;
-        if index % TURN == TURN - 1 {
-            hand_on(shard, &mut outcome);
+    let mut events = traffic.iter();
+    let mut turn = Vec::with_capacity(TURN);
+    loop {
+        turn.extend(events.by_ref().take(TURN).map(|(json, time)| (event::decode(json).expect("an event"), time)));
+        if turn.is_empty() {
+            break;
         }
+        shard.warm(turn.iter().map(|(event, _)| event.lead_id.as_ref()));
+        for (event, time) in turn.drain(..) {
+            *position += 1;
+            shard.advance(time, usize::MAX);
+            let applied = shard.apply(&event, time, (0, *position)).expect("accepted");
+            assert_eq!(applied, Applied::Accepted);
+            outcome.events += 1;
+        }
+        hand_on(shard, &mut outcome);
     }
-    hand_on(shard, &mut outcome);
     outcome.seconds = start.elapsed().as_secs_f64();
     outcome
 }
@@ -130,16 +135,20 @@ fn on_top(shard: &mut Shard, leads: u64, now: Timestamp, position: u64) -> f64 {
     let mut best = f64::MAX;
     for _ in 0..3 {
         let start = Instant::now();
-        for (index, (json, time)) in traffic.iter().enumerate() {
-            let event = event::decode(json).expect("an event");
-            let applied = shard.apply(&event, time, (0, position)).expect("accepted");
-            black_box(applied);
-            if index % TURN == TURN - 1 {
-                black_box(&shard.turn().outbox);
-                shard.undo();
+        let mut events = traffic.iter();
+        let mut turn = Vec::with_capacity(TURN);
+        loop {
+            turn.extend(events.by_ref().take(TURN).map(|(json, time)| (event::decode(json).expect("an event"), time)));
+            if turn.is_empty() {
+                break;
             }
+            shard.warm(turn.iter().map(|(event, _)| event.lead_id.as_ref()));
+            for (event, time) in turn.drain(..) {
+                black_box(shard.apply(&event, time, (0, position)).expect("accepted"));
+            }
+            black_box(&shard.turn().outbox);
+            shard.undo();
         }
-        shard.undo();
         best = best.min(start.elapsed().as_secs_f64() / EVENTS as f64 * 1e9);
     }
     best

@@ -7,7 +7,7 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -56,6 +56,10 @@ fn year_start(year: i32) -> i64 {
 
 fn day_number(date: NaiveDate) -> i32 {
     date.signed_duration_since(NaiveDate::default()).num_days() as i32
+}
+
+fn date_of(day_number: i32) -> NaiveDate {
+    NaiveDate::default() + TimeDelta::days(i64::from(day_number))
 }
 
 /// The first instant of each UTC year, and of the one after the last.
@@ -238,16 +242,34 @@ impl Calendar {
 
     /// The Nth date with open time after (or before) a date.
     fn nth_date(&self, date: NaiveDate, count: u32, forward: bool) -> Result<NaiveDate, CalendarError> {
-        let mut left = count;
-        let mut date = date;
-        while left > 0 {
-            let next = if forward { date.checked_add_days(Days::new(1)) } else { date.checked_sub_days(Days::new(1)) };
-            date = next.unwrap_or(date);
-            let midnight = Timestamp(i64::from(day_number(date)) * DAY_MS);
-            year_of(midnight)?;
-            left -= u32::from(self.has_open_time(date));
+        if count == 0 {
+            return Ok(date);
         }
-        Ok(date)
+        // No offset is a day long: the dates after (before) one of a year show in UTC years from (up to) that year.
+        let own = (chrono::Datelike::year(&date) - FIRST_YEAR).clamp(0, YEARS as i32 - 1) as usize;
+        let (mut day, mut left) = (day_number(date), count as usize);
+        if forward {
+            for index in own..YEARS {
+                let days = self.year(index).open_days.as_slice();
+                let later = &days[days.partition_point(|open| *open <= day)..];
+                if let Some(found) = later.get(left - 1) {
+                    return Ok(date_of(*found));
+                }
+                left -= later.len();
+                day = later.last().copied().unwrap_or(day);
+            }
+            return Err(CalendarError::OutOfRange(Timestamp(year_start(LAST_YEAR + 1))));
+        }
+        for index in (0..=own).rev() {
+            let days = self.year(index).open_days.as_slice();
+            let earlier = &days[..days.partition_point(|open| *open < day)];
+            if let Some(found) = earlier.len().checked_sub(left).and_then(|at| earlier.get(at)) {
+                return Ok(date_of(*found));
+            }
+            left -= earlier.len();
+            day = earlier.first().copied().unwrap_or(day);
+        }
+        Err(CalendarError::OutOfRange(Timestamp(-1)))
     }
 
     /// The same time of day on the Nth date with open time (SEMANTICS §5 "N business days").
@@ -282,7 +304,7 @@ impl Calendar {
         let yesterday = date.checked_sub_days(Days::new(1)).map_or(&[][..], |date| self.spec.hours_of(date));
         let tails = yesterday.iter().filter_map(|hours| hours.to.checked_sub(DAY_SECONDS));
         let Some(closing) = own.chain(tails).max() else { return Ok(start) };
-        let wall = date.and_time(NaiveTime::MIN) + chrono::TimeDelta::seconds(i64::from(closing));
+        let wall = date.and_time(NaiveTime::MIN) + TimeDelta::seconds(i64::from(closing));
         let end = zone::last_instant(self.spec.timezone, wall);
         year_of(end)?;
         // What is written to close last may lie in a gap, and then never opened.

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
-use xxhash_rust::xxh3::Xxh3;
+use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::json::{WriteJson, write_object};
 use super::ledger::Outcome;
@@ -100,17 +101,18 @@ pub struct Statement<'a> {
 
 impl Statement<'_> {
     pub fn id(&self) -> NoticeId {
-        let mut hash = Xxh3::new();
+        // In one piece: a streaming hasher moves half a kilobyte of state about.
+        let mut bytes: SmallVec<[u8; 192]> = SmallVec::new();
         for text in [self.lead_id, self.sla] {
-            hash.update(&(text.len() as u64).to_le_bytes());
-            hash.update(text.as_bytes());
+            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(text.as_bytes());
         }
-        hash.update(&self.start.0.to_le_bytes());
-        hash.update(&self.ordinal.to_le_bytes());
-        hash.update(&[self.kind as u8]);
-        hash.update(&self.step.to_le_bytes());
-        hash.update(&self.count.to_le_bytes());
-        NoticeId::from_hash(hash.digest128())
+        bytes.extend_from_slice(&self.start.0.to_le_bytes());
+        bytes.extend_from_slice(&self.ordinal.to_le_bytes());
+        bytes.push(self.kind as u8);
+        bytes.extend_from_slice(&self.step.to_le_bytes());
+        bytes.extend_from_slice(&self.count.to_le_bytes());
+        NoticeId::from_hash(xxh3_128(&bytes))
     }
 }
 
@@ -125,10 +127,9 @@ impl NoticeId {
     /// The id of the retraction of `self`; a statement is taken back once under each id.
     #[must_use]
     pub fn retraction(self) -> NoticeId {
-        let mut hash = Xxh3::new();
-        hash.update(b"retracted");
-        hash.update(&self.0);
-        NoticeId::from_hash(hash.digest128())
+        let mut bytes = *b"retracted\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        bytes[9..].copy_from_slice(&self.0);
+        NoticeId::from_hash(xxh3_128(&bytes))
     }
 
     pub(super) fn write(self, buffer: &mut [u8; 36]) -> &str {

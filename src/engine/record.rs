@@ -1,7 +1,7 @@
 //! The packed lead: the bytes held in memory are the changelog value are the stored blob (DESIGN §1).
 //!
 //! ```text
-//! version u8 | next_due i64 LE | lead id | hash count | hashes 8 B each, contiguous | string count | (length, bytes)* | facts | ledger
+//! version u8 | next_due i64 LE | lead id | hash count | hashes 8 B each | string count | lengths | bytes | facts | ledger
 //! ```
 //!
 //! Counts and symbols are LEB128 varints, times are zigzag deltas, each string stands once and is named by its 1-based
@@ -212,9 +212,11 @@ impl Lead {
         }
         let others = self.strings.len().saturating_sub(1);
         write_varint(out, others as u64);
-        for sym in 2..2 + others {
-            write_text(out, self.str(sym as Sym));
+        for (_, length) in self.strings.iter().skip(1) {
+            write_varint(out, u64::from(*length));
         }
+        // They stand in the order of their symbols, the lead id first.
+        out.extend_from_slice(self.text.as_bytes().get(self.lead_id().len()..).unwrap_or(&[]));
         write_varint(out, self.facts.len() as u64);
         let mut previous = 0i64;
         for fact in &self.facts {
@@ -300,14 +302,24 @@ impl Lead {
     }
 
     fn decode_body(&mut self, reader: &mut Reader<'_>) -> Option<()> {
-        self.decode_text(reader)?;
+        let length = reader.count(1)?;
+        self.strings.push((0, length as u32));
+        self.text.push_str(std::str::from_utf8(reader.take(length)?).ok()?);
         let hashes = reader.count(8)?;
         for chunk in reader.take(hashes * 8)?.chunks_exact(8) {
             self.hashes.push(u64::from_le_bytes(chunk.try_into().ok()?));
         }
         let strings = reader.count(1)?;
+        let from = self.text.len();
+        let mut end = from;
         for _ in 0..strings {
-            self.decode_text(reader)?;
+            let length = reader.count(1)?;
+            self.strings.push((end as u32, length as u32));
+            end += length;
+        }
+        self.text.push_str(std::str::from_utf8(reader.take(end - from)?).ok()?);
+        if self.strings.iter().any(|(from, _)| !self.text.is_char_boundary(*from as usize)) {
+            return None;
         }
         let facts = reader.count(3)?;
         let mut previous = 0i64;
@@ -320,13 +332,6 @@ impl Lead {
         for _ in 0..clocks {
             self.ledger.push(Told::decode(origin, reader)?);
         }
-        Some(())
-    }
-
-    fn decode_text(&mut self, reader: &mut Reader<'_>) -> Option<()> {
-        let length = reader.count(1)?;
-        self.strings.push((self.text.len() as u32, length as u32));
-        self.text.push_str(std::str::from_utf8(reader.take(length)?).ok()?);
         Some(())
     }
 

@@ -155,8 +155,13 @@ impl Shard {
         }
         let lead_id = record::lead_id(&record).to_owned();
         let due = record::next_due(&record);
-        let slot = self.leads.find(&lead_id).unwrap_or_else(|| self.leads.add(&lead_id));
-        self.leads.replace(slot, Some(record));
+        let slot = match self.leads.find(&lead_id) {
+            Some(slot) => {
+                self.leads.replace(slot, record);
+                slot
+            }
+            None => self.leads.insert(&lead_id, record),
+        };
         self.schedule(slot, due);
         Ok(())
     }
@@ -176,6 +181,11 @@ impl Shard {
         // An entry may come early: looking at it then is harmless.
         let waiting = self.firing.front().map(|timer| timer.0);
         waiting.into_iter().chain(self.wheel.next_due()).min()
+    }
+
+    /// Says which leads the next events are about: worth a quarter of the time of a large shard, and never needed.
+    pub fn warm<'a>(&self, lead_ids: impl Iterator<Item = &'a str>) {
+        self.leads.warm(lead_ids);
     }
 
     /// Applies one event at its append time, which raises the watermark; an earlier one is taken as the watermark. What its
@@ -211,8 +221,7 @@ impl Shard {
         match settled {
             Settled::Duplicate => Ok(Applied::Duplicate),
             Settled::Changed { next_due } => {
-                let slot = slot.unwrap_or_else(|| self.leads.add(lead_id));
-                self.keep(slot, next_due);
+                self.keep(slot, lead_id, next_due);
                 Ok(Applied::Accepted)
             }
         }
@@ -321,14 +330,18 @@ impl Shard {
         let settled = self.settler.settle(&self.rules, "", record, Stimulus::Passing, step, &mut self.turn.outbox)?;
         if let Settled::Changed { next_due } = settled {
             self.turn.fired += 1;
-            self.keep(slot, next_due);
+            self.keep(Some(slot), "", next_due);
         }
         Ok(())
     }
 
-    /// Keeps what the settler made of a lead, and its pre-image for an undo.
-    fn keep(&mut self, slot: Slot, next_due: Timestamp) {
-        let before = self.leads.replace(slot, Some(self.settler.encoded.as_slice().into()));
+    /// Keeps what the settler made of a lead, one not known yet under its id, and the pre-image for an undo.
+    fn keep(&mut self, slot: Option<Slot>, lead_id: &str, next_due: Timestamp) {
+        let record: Box<[u8]> = self.settler.encoded.as_slice().into();
+        let (slot, before) = match slot {
+            Some(slot) => (slot, self.leads.replace(slot, record)),
+            None => (self.leads.insert(lead_id, record), None),
+        };
         self.turn.undo.push((slot, before));
         self.turn.passed_over += u64::from(self.settler.passed_over);
         for &delta in &self.settler.deltas {
@@ -371,7 +384,7 @@ impl Shard {
                 Some(record) => {
                     // Its entry in the wheel may be consumed.
                     let due = record::next_due(&record);
-                    self.leads.replace(slot, Some(record));
+                    self.leads.replace(slot, record);
                     self.schedule(slot, due);
                 }
                 None => self.leads.remove(slot),
