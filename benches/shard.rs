@@ -67,7 +67,7 @@ fn whole() {
     let traffic = Traffic::new(0, 300_000, START, 400);
     let mut best = f64::MAX;
     let mut last = None;
-    for _ in 0..3 {
+    for _ in 0..6 {
         let mut fresh = shard();
         let outcome = play(&mut fresh, &traffic, &mut 0);
         best = best.min(outcome.seconds / outcome.events as f64);

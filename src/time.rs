@@ -82,52 +82,66 @@ impl Timestamp {
 
     /// Appends the RFC 3339 text in UTC: `Z`, three fraction digits only where they are not zero.
     pub fn write(self, out: &mut Vec<u8>) {
-        let mut buffer = [0u8; 24];
-        out.extend_from_slice(self.format(&mut buffer).as_bytes());
+        let (text, end) = self.format();
+        out.extend_from_slice(&text[1..end]);
     }
 
-    fn format(self, buffer: &mut [u8; 24]) -> &str {
+    /// The same as a JSON text, in quotes.
+    pub fn write_quoted(self, out: &mut Vec<u8>) {
+        let (text, end) = self.format();
+        out.extend_from_slice(&text[..=end]);
+    }
+
+    /// The text in quotes, and where the second quote stands.
+    fn format(self) -> ([u8; 26], usize) {
         let ms = self.0.clamp(Timestamp::FIRST_PRINTABLE.0, Timestamp::LAST_PRINTABLE.0);
-        let (days, of_day) = (ms.div_euclid(DAY_MS), ms.rem_euclid(DAY_MS));
+        // Unsigned and narrow: dividing such numbers is cheap.
+        let since_first = (ms - Timestamp::FIRST_PRINTABLE.0) as u64;
+        let (days, of_day) = ((since_first / DAY_MS as u64) as u32, (since_first % DAY_MS as u64) as u32);
         let (year, month, day) = civil_from_days(days);
-        let two = |buffer: &mut [u8; 24], at: usize, value: i64| {
-            buffer[at] = b'0' + (value / 10) as u8;
-            buffer[at + 1] = b'0' + (value % 10) as u8;
-        };
-        *buffer = *b"0000-00-00T00:00:00.000Z";
-        two(buffer, 0, year / 100);
-        two(buffer, 2, year % 100);
-        two(buffer, 5, month);
-        two(buffer, 8, day);
-        two(buffer, 11, of_day / HOUR_MS);
-        two(buffer, 14, of_day / MINUTE_MS % 60);
-        two(buffer, 17, of_day / SECOND_MS % 60);
-        let fraction = of_day % SECOND_MS;
-        let length = if fraction == 0 {
-            buffer[19] = b'Z';
-            20
-        } else {
-            buffer[20] = b'0' + (fraction / 100) as u8;
-            two(buffer, 21, fraction % 100);
-            24
-        };
-        // Only ASCII digits and separators were written above.
-        std::str::from_utf8(&buffer[..length]).unwrap_or_default()
+        let (seconds, fraction) = (of_day / 1_000, of_day % 1_000);
+        let mut text = *b"\"0000-00-00T00:00:00.000Z\"";
+        let [c, y, m, d] = [year / 100, year % 100, month, day].map(two_digits);
+        let [h, min, s] = [seconds / 3_600, seconds / 60 % 60, seconds % 60].map(two_digits);
+        (text[1], text[2], text[3], text[4]) = (c.0, c.1, y.0, y.1);
+        (text[6], text[7], text[9], text[10]) = (m.0, m.1, d.0, d.1);
+        (text[12], text[13], text[15], text[16], text[18], text[19]) = (h.0, h.1, min.0, min.1, s.0, s.1);
+        if fraction == 0 {
+            (text[20], text[21]) = (b'Z', b'"');
+            return (text, 21);
+        }
+        let rest = two_digits(fraction % 100);
+        (text[21], text[22], text[23]) = (b'0' + (fraction / 100) as u8, rest.0, rest.1);
+        (text, 25)
+    }
+
+    /// Hands the text to `take`.
+    fn with_text<T>(self, take: impl FnOnce(&str) -> T) -> T {
+        let (text, end) = self.format();
+        // Only ASCII digits and separators were written.
+        take(std::str::from_utf8(&text[1..end]).unwrap_or_default())
     }
 }
 
-/// Year, month, day of a count of days since 1970-01-01 (proleptic Gregorian), after H. Hinnant,
+/// `value` is below 100.
+const fn two_digits(value: u32) -> (u8, u8) {
+    // Exact up to 178.
+    let tens = (value * 103) >> 10;
+    (b'0' + tens as u8, b'0' + (value - tens * 10) as u8)
+}
+
+/// Year, month, day of a count of days since 0001-01-01 (proleptic Gregorian), after H. Hinnant,
 /// "chrono-Compatible Low-Level Date Algorithms".
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
+const fn civil_from_days(days: u32) -> (u32, u32, u32) {
+    // Counted from 0000-03-01.
+    let z = days + 306;
+    let (era, doe) = (z / 146_097, z % 146_097);
     let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
     let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     let mp = (5 * doy + 2) / 153;
     let day = doy - (153 * mp + 2) / 5 + 1;
     let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (yoe + era * 400 + i64::from(month <= 2), month, day)
+    (yoe + era * 400 + (month <= 2) as u32, month, day)
 }
 
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
@@ -141,7 +155,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 
 /// `None` means "not the common shape", not "wrong": chrono has the last word.
 fn parse_utc_fast(text: &[u8]) -> Option<Timestamp> {
-    if text.len() < 20 || text.len() > 30 || *text.last()? != b'Z' {
+    if text.len() > 30 || *text.last()? != b'Z' {
         return None;
     }
     let number = |from: usize, to: usize| -> Option<i64> {
@@ -149,16 +163,32 @@ fn parse_utc_fast(text: &[u8]) -> Option<Timestamp> {
             .iter()
             .try_fold(0i64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
     };
-    if text[4] != b'-' || text[7] != b'-' || text[10] != b'T' || text[13] != b':' || text[16] != b':' {
+    let shape = text.first_chunk::<19>()?;
+    if shape[4] != b'-' || shape[7] != b'-' || shape[10] != b'T' || shape[13] != b':' || shape[16] != b':' {
         return None;
     }
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let mut digits = [0i64; 19];
+    for (digit, byte) in digits.iter_mut().zip(shape) {
+        *digit = i64::from(byte.wrapping_sub(b'0'));
+    }
+    let two = |at: usize| digits[at] * 10 + digits[at + 1];
+    let wrong =
+        [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18].iter().fold(false, |wrong, at| wrong | (digits[*at] > 9));
+    let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
+    let (hour, minute, second) = (two(11), two(14), two(17));
     // Days 29 to 31 and leap seconds depend on the month: left to chrono.
-    if year == 0 || !(1..=12).contains(&month) || !(1..=28).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+    if wrong
+        || year == 0
+        || !(1..=12).contains(&month)
+        || !(1..=28).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 59
+    {
         return None;
     }
     let fraction_ms = match text.len() {
+        0..20 => return None,
         20 => 0,
         _ if text[19] != b'.' || text.len() == 21 => return None,
         length => {
@@ -174,8 +204,7 @@ fn parse_utc_fast(text: &[u8]) -> Option<Timestamp> {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut buffer = [0u8; 24];
-        f.write_str(self.format(&mut buffer))
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -189,8 +218,7 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut buffer = [0u8; 24];
-        serializer.serialize_str(self.format(&mut buffer))
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 

@@ -122,7 +122,9 @@ fn any_fact() -> impl Strategy<Value = Fact<'static>> {
                 }
                 FactKind::Activity => (fact.activity, fact.automated) = (Some(word), automated),
                 FactKind::Merged => fact.into = Some(word + "*"),
-                FactKind::Opportunity => fact.opportunity = Some(Opportunity { id: text, value, currency: team }),
+                FactKind::Opportunity => {
+                    fact.opportunity = Some(Box::new(Opportunity { id: text, value, currency: team }));
+                }
                 FactKind::Updated | FactKind::Deleted => {}
             }
             if matches!(fact.kind, FactKind::Created | FactKind::Updated) {

@@ -45,6 +45,8 @@ struct Year {
     total: i64,
     /// For each UTC day, the first interval that ends after its beginning.
     by_day: Vec<u32>,
+    /// From when the wall clock is how far ahead of UTC, milliseconds.
+    offsets: Vec<(i64, i64)>,
     /// Local dates with an open instant in this year, as days since 1970-01-01.
     open_days: Vec<i32>,
 }
@@ -240,36 +242,55 @@ impl Calendar {
         )
     }
 
-    /// The Nth date with open time after (or before) a date.
-    fn nth_date(&self, date: NaiveDate, count: u32, forward: bool) -> Result<NaiveDate, CalendarError> {
+    /// The Nth date with open time after (or before) a date, as days since 1970-01-01; the date itself for 0.
+    fn nth_date(&self, day: i32, count: u32, forward: bool) -> Result<i32, CalendarError> {
         if count == 0 {
-            return Ok(date);
+            return Ok(day);
         }
         // No offset is a day long: the dates after (before) one of a year show in UTC years from (up to) that year.
-        let own = (chrono::Datelike::year(&date) - FIRST_YEAR).clamp(0, YEARS as i32 - 1) as usize;
-        let (mut day, mut left) = (day_number(date), count as usize);
+        let midnight = (i64::from(day) * DAY_MS).clamp(0, YEAR_STARTS[YEARS] - 1);
+        let own = year_of(Timestamp(midnight))?;
+        let (mut day, mut left) = (day, count as usize);
         if forward {
             for index in own..YEARS {
                 let days = self.year(index).open_days.as_slice();
                 let later = &days[days.partition_point(|open| *open <= day)..];
                 if let Some(found) = later.get(left - 1) {
-                    return Ok(date_of(*found));
+                    return Ok(*found);
                 }
                 left -= later.len();
                 day = later.last().copied().unwrap_or(day);
             }
-            return Err(CalendarError::OutOfRange(Timestamp(year_start(LAST_YEAR + 1))));
+            return Err(CalendarError::OutOfRange(Timestamp(YEAR_STARTS[YEARS])));
         }
         for index in (0..=own).rev() {
             let days = self.year(index).open_days.as_slice();
             let earlier = &days[..days.partition_point(|open| *open < day)];
             if let Some(found) = earlier.len().checked_sub(left).and_then(|at| earlier.get(at)) {
-                return Ok(date_of(*found));
+                return Ok(*found);
             }
             left -= earlier.len();
             day = earlier.first().copied().unwrap_or(day);
         }
         Err(CalendarError::OutOfRange(Timestamp(-1)))
+    }
+
+    /// Milliseconds that the wall clock is ahead of UTC.
+    fn offset_ms(&self, instant: Timestamp) -> i64 {
+        let known = year_of(instant).ok().and_then(|index| {
+            self.year(index).offsets.iter().rev().find(|(from, _)| *from <= instant.0).map(|(_, offset)| *offset)
+        });
+        known.unwrap_or_else(|| zone::offset_ms(self.spec.timezone, instant))
+    }
+
+    /// The instant of a wall-clock time that may have the offset `likely`; as [`zone::instant`].
+    fn instant_of(&self, wall: i64, likely: i64) -> Timestamp {
+        let instant = Timestamp(wall - likely);
+        // Without a change of offset from the day before to the day after, no other instant shows that time.
+        if [-DAY_MS, DAY_MS].into_iter().all(|ms| self.offset_ms(instant.plus_ms(ms)) == likely) {
+            return instant;
+        }
+        zone::instant(self.spec.timezone, Timestamp(wall).to_utc().naive_utc())
     }
 
     /// The same time of day on the Nth date with open time (SEMANTICS §5 "N business days").
@@ -281,9 +302,11 @@ impl Calendar {
         if days == 0 {
             return Ok(from);
         }
-        let start = zone::local(self.spec.timezone, self.settle(from, forward)?);
-        let date = self.nth_date(start.date(), days, forward)?;
-        let there = zone::instant(self.spec.timezone, date.and_time(start.time()));
+        let start = self.settle(from, forward)?;
+        let offset = self.offset_ms(start);
+        let wall = start.0 + offset;
+        let day = self.nth_date(wall.div_euclid(DAY_MS) as i32, days, forward)?;
+        let there = self.instant_of(i64::from(day) * DAY_MS + wall.rem_euclid(DAY_MS), offset);
         self.settle(there, forward)
     }
 
@@ -298,7 +321,7 @@ impl Calendar {
         if days == 0 && !self.has_open_time(date) {
             return Ok(start);
         }
-        date = self.nth_date(date, days, true)?;
+        date = date_of(self.nth_date(day_number(date), days, true)?);
         let own = self.spec.hours_of(date).iter().map(|hours| hours.to);
         // The night of the day before may outlast all that begins on the date.
         let yesterday = date.checked_sub_days(Days::new(1)).map_or(&[][..], |date| self.spec.hours_of(date));
@@ -360,12 +383,14 @@ impl Year {
             before: Vec::new(),
             total: 0,
             by_day: Vec::new(),
+            offsets: Vec::new(),
             open_days: Vec::new(),
         };
         let mut from = start;
         while from < end {
             let offset = zone::offset_ms(spec.timezone, Timestamp(from));
             let to = stretch_end(spec.timezone, from, end);
+            built.offsets.push((from, offset));
             built.add_stretch(&walls, from, to, offset);
             from = to;
         }

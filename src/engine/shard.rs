@@ -75,6 +75,8 @@ pub struct Shard {
     options: Options,
     leads: Leads,
     wheel: TimerWheel<Slot>,
+    /// No entry of the wheel is due before this instant, so that most events need not ask it.
+    quiet_until: Timestamp,
     /// Timers of one due instant that wait for their turn, by lead id.
     firing: VecDeque<(Timestamp, Slot)>,
     watermark: Timestamp,
@@ -97,6 +99,7 @@ impl Shard {
             options,
             leads: Leads::default(),
             wheel: TimerWheel::new(),
+            quiet_until: Timestamp::MIN,
             firing: VecDeque::new(),
             watermark: Timestamp::MIN,
             positions: sources.iter().map(|name| (Cow::Owned((*name).to_owned()), 0)).collect(),
@@ -297,9 +300,18 @@ impl Shard {
 
     /// Takes all timers of the next due instant off the wheel; `false` if none is due before the watermark.
     fn load_instant(&mut self) -> bool {
-        let Some(due) = self.wheel.next_due().filter(|due| *due < self.watermark) else { return false };
+        if self.watermark <= self.quiet_until {
+            return false;
+        }
+        let due = self.wheel.next_due().unwrap_or(Timestamp::MAX);
+        if due >= self.watermark {
+            self.quiet_until = due;
+            return false;
+        }
         let mut timers = Vec::new();
         self.wheel.expire(due.plus_ms(1), usize::MAX, &mut timers);
+        // Entries may be put back below, after this one.
+        self.quiet_until = due;
         timers.retain(|(_, slot)| {
             if self.leads.scheduled(*slot) != due {
                 return false;
@@ -352,6 +364,7 @@ impl Shard {
     }
 
     fn schedule(&mut self, slot: Slot, due: Timestamp) {
+        self.quiet_until = self.quiet_until.min(due);
         schedule(&mut self.wheel, &mut self.leads, slot, due);
         if self.wheel.len() > SWEEP_FLOOR && self.wheel.len() > 2 * self.leads.len() {
             let leads = &self.leads;

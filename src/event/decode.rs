@@ -118,6 +118,10 @@ impl<'a> Sink<'a> for Data<'a> {
                 }
                 return map.next_value_seed(object::Into(&mut self.attributes));
             }
+            "value" => {
+                self.value = object::written(map)?;
+                return Ok(());
+            }
             "lead_id" => &mut self.lead_id,
             "status" => &mut self.status,
             "owner" => &mut self.owner,
@@ -130,7 +134,6 @@ impl<'a> Sink<'a> for Data<'a> {
             "by" => &mut self.by,
             "into" => &mut self.into,
             "opportunity_id" => &mut self.opportunity_id,
-            "value" => &mut self.value,
             "currency" => &mut self.currency,
             _ => return object::skip(map),
         };
@@ -155,10 +158,10 @@ impl<'a> Sink<'a> for Attributes<'a> {
         if self.too_many {
             return object::skip(map);
         }
-        let value = match object::field(map)? {
+        let value = match object::written(map)? {
             Field::Absent | Field::Null => None,
-            Field::Text(text) => Some(text),
-            Field::Number(raw) | Field::Bool(raw) | Field::Array(raw) | Field::Object(raw) => Some(Cow::Borrowed(raw)),
+            Field::Text(text) | Field::Number(text) => Some(text),
+            Field::Bool(raw) | Field::Array(raw) | Field::Object(raw) => Some(Cow::Borrowed(raw)),
         };
         let before = self.entries.iter().position(|(name, _)| *name == key);
         match (before, value) {
@@ -311,11 +314,11 @@ impl<'a> Data<'a> {
                     Some(required("data.into", "the id of the lead that remains", std::mem::take(&mut self.into))?);
             }
             FactKind::Opportunity => {
-                fact.opportunity = Some(Opportunity {
+                fact.opportunity = Some(Box::new(Opportunity {
                     id: name("data.opportunity_id", std::mem::take(&mut self.opportunity_id))?,
                     value: number("data.value", &self.value)?,
                     currency: name("data.currency", std::mem::take(&mut self.currency))?,
-                });
+                }));
             }
         }
         Ok(fact)

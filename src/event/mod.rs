@@ -105,7 +105,7 @@ pub struct Fact<'a> {
     /// An activity `by` automation, which is no touch.
     pub automated: bool,
     /// Of an opportunity.
-    pub opportunity: Option<Opportunity<'a>>,
+    pub opportunity: Option<Box<Opportunity<'a>>>,
     /// Of a merge: the survivor's lead id.
     pub into: Option<Cow<'a, str>>,
     /// `reason` of a status change, for explanations.
@@ -151,10 +151,8 @@ impl Fact<'_> {
             attributes: self.attributes.into_iter().map(|(name, value)| (owned(name), owned(value))).collect(),
             activity: self.activity.map(owned),
             automated: self.automated,
-            opportunity: self.opportunity.map(|o| Opportunity {
-                id: o.id.map(owned),
-                value: o.value,
-                currency: o.currency.map(owned),
+            opportunity: self.opportunity.map(|o| {
+                Box::new(Opportunity { id: o.id.map(owned), value: o.value, currency: o.currency.map(owned) })
             }),
             into: self.into.map(owned),
             reason: self.reason.map(owned),

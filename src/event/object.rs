@@ -14,10 +14,11 @@ pub(super) enum Field<'a> {
     Absent,
     Null,
     Text(Cow<'a, str>),
-    /// The number's own JSON text.
-    Number(&'a str),
+    /// The number's own JSON text where it was read as written.
+    Number(Cow<'a, str>),
     /// `true`, `false`.
     Bool(&'a str),
+    /// The JSON text of the value where it was read as written.
     Array(&'a str),
     Object(&'a str),
 }
@@ -38,7 +39,7 @@ impl<'a> Field<'a> {
             Some(b'[') => Field::Array(raw),
             Some(b't' | b'f') => Field::Bool(raw),
             Some(b'n') => Field::Null,
-            _ => Field::Number(raw),
+            _ => Field::Number(raw.into()),
         })
     }
 
@@ -84,8 +85,13 @@ pub(super) fn read<'a, S: Sink<'a>>(text: &'a str, sink: &mut S) -> Result<(), s
     json.end()
 }
 
-/// The next value of `map` as a field.
+/// The next value of `map`, where a text is expected.
 pub(super) fn field<'a, A: MapAccess<'a>>(map: &mut A) -> Result<Field<'a>, A::Error> {
+    map.next_value_seed(AnyValue)
+}
+
+/// The next value of `map`, as it is written.
+pub(super) fn written<'a, A: MapAccess<'a>>(map: &mut A) -> Result<Field<'a>, A::Error> {
     let raw: &'a RawValue = map.next_value()?;
     Field::from_json(raw.get()).ok_or_else(|| A::Error::custom("half a surrogate pair in a string"))
 }
@@ -121,45 +127,101 @@ impl<'a, S: Sink<'a>> Visitor<'a> for Into<'_, S> {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        self.0.begins(Field::Array(""));
+    fn visit_seq<A: SeqAccess<'a>>(self, seq: A) -> Result<(), A::Error> {
+        self.0.begins(AnyValue.visit_seq(seq)?);
         Ok(())
     }
 
     fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<(), E> {
-        self.0.begins(Field::Text(Cow::Borrowed(text)));
+        self.0.begins(AnyValue.visit_borrowed_str(text)?);
         Ok(())
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.0.begins(Field::Text(Cow::Owned(text.to_owned())));
+        self.0.begins(AnyValue.visit_str(text)?);
         Ok(())
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.0.begins(Field::Bool(if value { "true" } else { "false" }));
+        self.0.begins(AnyValue.visit_bool(value)?);
         Ok(())
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        self.0.begins(Field::Number("below zero"));
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
+        self.0.begins(AnyValue.visit_i64(number)?);
         Ok(())
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        self.0.begins(Field::Number("given"));
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
+        self.0.begins(AnyValue.visit_u64(number)?);
         Ok(())
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        self.0.begins(Field::Number("with decimals"));
+    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
+        self.0.begins(AnyValue.visit_f64(number)?);
         Ok(())
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
         self.0.begins(Field::Null);
         Ok(())
+    }
+}
+
+/// One value as a field, read once.
+struct AnyValue;
+
+impl<'a> DeserializeSeed<'a> for AnyValue {
+    type Value = Field<'a>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Field<'a>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for AnyValue {
+    type Value = Field<'a>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<Field<'a>, E> {
+        Ok(Field::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Field<'a>, E> {
+        Ok(Field::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Field<'a>, E> {
+        Ok(Field::Bool(if value { "true" } else { "false" }))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Field<'a>, E> {
+        Ok(Field::Number(number.to_string().into()))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Field<'a>, E> {
+        Ok(Field::Number(number.to_string().into()))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Field<'a>, E> {
+        Ok(Field::Number(number.to_string().into()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Field<'a>, E> {
+        Ok(Field::Null)
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Field<'a>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Field::Object(""))
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Field<'a>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Field::Array(""))
     }
 }
 

@@ -387,7 +387,7 @@ fn facts() -> impl Strategy<Value = Fact<'static>> {
         1 => Just(fact(FactKind::Deleted)),
         1 => Just(Fact { into: Some("other".into()), ..fact(FactKind::Merged) }),
         1 => Just(Fact {
-            opportunity: Some(Opportunity { id: Some("o".into()), value: None, currency: None }),
+            opportunity: Some(Box::new(Opportunity { id: Some("o".into()), value: None, currency: None })),
             ..fact(FactKind::Opportunity)
         }),
     ]

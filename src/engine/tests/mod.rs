@@ -93,7 +93,8 @@ pub fn call() -> Told {
 
 pub fn opportunity() -> Told {
     let mut told = fact(FactKind::Opportunity, "L1");
-    told.0.fact.opportunity = Some(Opportunity { id: Some(Cow::Borrowed("O1")), value: Some(10.0), currency: None });
+    let opportunity = Opportunity { id: Some(Cow::Borrowed("O1")), value: Some(10.0), currency: None };
+    told.0.fact.opportunity = Some(Box::new(opportunity));
     told
 }
 

@@ -148,11 +148,10 @@ impl CsvEvents {
         fact.team = draft.team.map(text);
         fact.automated = draft.automated;
         fact.attributes = draft.attributes.iter().map(|(name, value)| (text(*name), text(*value))).collect();
-        fact.opportunity = draft.opportunity.as_ref().map(|o| Opportunity {
-            id: o.id.map(text),
-            value: o.value,
-            currency: o.currency.map(text),
-        });
+        fact.opportunity = draft
+            .opportunity
+            .as_ref()
+            .map(|o| Box::new(Opportunity { id: o.id.map(text), value: o.value, currency: o.currency.map(text) }));
         let suffix = draft.suffix.map(|sym| self.texts.text(sym));
         Event {
             source: Cow::Borrowed(&self.source),
