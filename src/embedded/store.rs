@@ -327,7 +327,10 @@ impl Store {
                 "INSERT INTO leads (id, record) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET record = excluded.record",
             )?;
             let mut drop = transaction.prepare_cached("DELETE FROM leads WHERE id = ?1")?;
-            for (lead_id, record) in shard.changed() {
+            // In the order of the tables, so that neighbours share pages.
+            let mut changed: Vec<(&str, Option<&[u8]>)> = shard.changed().collect();
+            changed.sort_unstable_by_key(|lead| lead.0);
+            for (lead_id, record) in changed {
                 let clocks = match record {
                     Some(record) => {
                         upsert.execute(params![lead_id, record])?;

@@ -1,6 +1,9 @@
 //! What was received -> the shard: each event decoded and applied at its append time, and what the transaction must keep.
 
 use std::borrow::Cow;
+use std::ops::Range;
+
+use smallvec::SmallVec;
 
 use super::intake::Stamped;
 use super::store::{DeadRow, LogRow, StoredLetter, TurnRows, Verdict};
@@ -60,6 +63,9 @@ pub const STRUCTURED: &str = "structured";
 pub const BINARY: &str = "binary";
 pub const UNREADABLE: &str = "unreadable";
 
+/// Events of a batch that are decoded together, so that their leads are read together.
+const WARMED: usize = 64;
+
 /// Counts of one turn, recorded when it is durable.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -118,14 +124,23 @@ impl<'a> Applying<'_, 'a> {
         let whole: &[u8] = &delivery.body;
         match &delivery.parts {
             Parts::Structured(ranges) => {
-                for (index, range) in ranges.iter().enumerate() {
-                    let bytes = whole.get(range.clone()).unwrap_or_default();
-                    let outcome = self.apply(Source::Structured(bytes), received, append);
-                    self.settle(&mut receipt, index as u64, outcome, received, (STRUCTURED, &[], bytes));
+                let mut index = 0;
+                for ranges in ranges.chunks(WARMED) {
+                    let bytes_of = |range: &Range<usize>| whole.get(range.clone()).unwrap_or_default();
+                    let decoded = ranges.iter().map(bytes_of).map(|bytes| (bytes, event::decode(bytes)));
+                    let decoded: SmallVec<[_; 1]> = decoded.collect();
+                    let events = decoded.iter().filter_map(|(_, event)| event.as_ref().ok());
+                    self.shard.warm(events.map(|event| event.lead_id.as_ref()));
+                    for (bytes, event) in decoded {
+                        let outcome = self.apply(Source::Structured(bytes), event, received, append);
+                        self.settle(&mut receipt, index, outcome, received, (STRUCTURED, &[], bytes));
+                        index += 1;
+                    }
                 }
             }
             Parts::Binary(headers) => {
-                let outcome = self.apply(Source::Binary { headers, data: whole }, received, append);
+                let source = Source::Binary { headers, data: whole };
+                let outcome = self.apply(source, source.decode(), received, append);
                 self.settle(&mut receipt, 0, outcome, received, (BINARY, headers, whole));
             }
             Parts::Unreadable(rejection) => {
@@ -171,7 +186,7 @@ impl<'a> Applying<'_, 'a> {
                 BINARY => Source::Binary { headers: &letter.headers, data: &letter.body },
                 _ => Source::Structured(&letter.body),
             };
-            let verdict = match self.apply(source, received, append) {
+            let verdict = match self.apply(source, source.decode(), received, append) {
                 Ok(applied) => {
                     match applied {
                         Applied::Accepted => receipt.accepted += 1,
@@ -197,8 +212,13 @@ impl<'a> Applying<'_, 'a> {
         receipt
     }
 
-    fn apply(&mut self, source: Source<'a>, received: Timestamp, append: Timestamp) -> Result<Applied, Rejection> {
-        let decoded = source.decode();
+    fn apply(
+        &mut self,
+        source: Source<'a>,
+        decoded: Result<Event<'a>, Rejection>,
+        received: Timestamp,
+        append: Timestamp,
+    ) -> Result<Applied, Rejection> {
         let kind = decoded.as_ref().ok().map(|event| event.fact.kind);
         let outcome = decoded.and_then(|event| {
             self.not_from_the_future(&event, received)?;
