@@ -1,6 +1,7 @@
 //! Properties of the engine over random policies and histories: order of arrival, spacing of ticks, restarts, undo, redelivery.
 
 mod model;
+mod schema_check;
 
 use std::sync::Arc;
 
@@ -36,9 +37,11 @@ struct Manner {
 
 fn collect(shard: &mut Shard, told: &mut Vec<String>) {
     let turn = shard.turn();
-    told.extend(
-        turn.outbox.notices.iter().map(|notice| String::from_utf8_lossy(turn.outbox.json(notice)).into_owned()),
-    );
+    for notice in &turn.outbox.notices {
+        let json = turn.outbox.json(notice);
+        schema_check::validate(json);
+        told.push(String::from_utf8_lossy(json).into_owned());
+    }
     shard.commit();
 }
 

@@ -1,6 +1,8 @@
 //! `kill -9` at random moments, with clients that retry: every acknowledged event is applied once, every notice exists once,
 //! and the ids equal those of a replay of the same log.
 
+mod schema_check;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -239,8 +241,10 @@ fn nothing_is_lost_or_told_twice_through_a_hundred_kills() {
     let mut replay = Replay::new(policy, Some(SystemClock.now()), i64::MAX);
     let mut replayed = BTreeSet::new();
     let mut take = |outbox: &plazo::engine::Outbox| {
-        let said = outbox.notices.iter().map(|notice| (notice.kind.name().to_owned(), notice.id.to_string()));
-        replayed.extend(said);
+        for notice in &outbox.notices {
+            schema_check::validate(outbox.json(notice));
+            replayed.insert((notice.kind.name().to_owned(), notice.id.to_string()));
+        }
         Ok(())
     };
     for line in &log {

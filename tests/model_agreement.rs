@@ -1,6 +1,7 @@
 //! The engine against the naive model: the same records in, the same notices out, step by step.
 
 mod model;
+mod schema_check;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -179,6 +180,7 @@ fn differences(spec: &PolicySpec, history: &[Record]) -> Vec<String> {
         let outbox = &shard.turn().outbox;
         for notice in &outbox.notices {
             let event: Value = serde_json::from_slice(outbox.json(notice)).expect("a notice is JSON");
+            schema_check::validate_as(notice.kind.name(), &event);
             let mut line = engine_line(&event, &ids);
             let named = |field| line.get(field).map_or("", String::as_str);
             let what = claim(named("type"), named("started_at"), named("time"), named("after"));

@@ -1,5 +1,7 @@
 //! Contracts: the schemas in `schemas/` are those of the types, and what goes in and out is valid against them.
 
+mod schema_check;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -10,7 +12,6 @@ use plazo::replay::Replay;
 use plazo::report::{Collector, Holder, to_json};
 use plazo::time::Timestamp;
 use plazo::{event, policy, schema};
-use serde_json::Value;
 
 fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas"))
@@ -27,39 +28,21 @@ fn the_files_are_what_the_types_say() {
     assert_eq!(files, schema::names().len(), "a file of schemas/ belongs to no type");
 }
 
-fn validators() -> BTreeMap<String, jsonschema::Validator> {
-    let validator = |name: String| {
-        let schema = schema::find(&name).expect("a schema");
-        let validator = jsonschema::options().should_validate_formats(true).build(&schema).expect("a valid schema");
-        (name, validator)
-    };
-    schema::names().into_iter().map(validator).collect()
-}
-
-fn check(validators: &BTreeMap<String, jsonschema::Validator>, json: &[u8]) -> String {
-    let value: Value = serde_json::from_slice(json).expect("JSON");
-    let kind = value["type"].as_str().expect("a type").to_owned();
-    let faults: Vec<String> = validators[&kind].iter_errors(&value).map(|error| error.to_string()).collect();
-    assert!(faults.is_empty(), "{kind}: {faults:?}\n{value}");
-    kind
-}
-
 #[test]
 fn traffic_its_notices_and_its_report_are_valid() {
-    let validators = validators();
     let policy = policy::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/policy/en"))).expect("the policy");
     let until = Timestamp::parse("2027-03-01T00:00:00Z").expect("an instant");
     let mut replay = Replay::new(policy, Some(until), i64::MAX);
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     let mut take = |outbox: &Outbox| {
         for notice in &outbox.notices {
-            *kinds.entry(check(&validators, outbox.json(notice))).or_default() += 1;
+            *kinds.entry(schema_check::validate(outbox.json(notice))).or_default() += 1;
         }
         Ok(())
     };
     let start = Timestamp::parse("2027-01-04T12:00:00Z").expect("an instant");
     for generated in Generator::new(3, Mix::default(), start, 600_000).leads(800).words(Words::english()) {
-        check(&validators, &generated.json);
+        schema_check::validate(&generated.json);
         let refused = replay.event(event::decode(&generated.json), &mut take).expect("nothing is written");
         assert_eq!(refused, None);
     }
@@ -72,8 +55,7 @@ fn traffic_its_notices_and_its_report_are_valid() {
         collector.add(record).expect("a record");
     }
     let report = to_json(&collector.finish(replay.counts.clone()));
-    let faults: Vec<String> = validators["report"].iter_errors(&report).map(|error| error.to_string()).collect();
-    assert!(faults.is_empty(), "{faults:?}");
+    schema_check::validate_as("report", &report);
     for sla in report["slas"].as_object().expect("SLAs").values() {
         let sum: u64 = ["met", "met_late", "breached", "running", "cancelled"]
             .iter()

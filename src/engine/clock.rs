@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::ledger::{Deadline, Outcome};
 use super::record::Sym;
 use super::rules::{Measure, Rules, add};
+use crate::calendar::Duration;
 use crate::policy::{Promise, Rung, Sla, Target};
 use crate::time::Timestamp;
 
@@ -65,6 +66,10 @@ pub struct Clock {
     pub breached: bool,
     pub paused: bool,
     pub pauses: SmallVec<[PauseSpan; 2]>,
+    /// When the running pause has lasted as long as the SLA allows (`at_most`); `MAX` without such a bound.
+    pub pause_until: Timestamp,
+    /// What the pauses so far left of `at_most`, in its own measure: milliseconds. `None`: all of it.
+    pause_left_ms: Option<i64>,
     pub holds: SmallVec<[Hold; 2]>,
     /// Somebody held the lead since the start, so that the next assignment is a reassignment.
     pub was_held: bool,
@@ -103,6 +108,8 @@ impl Clock {
             breached: false,
             paused: false,
             pauses: SmallVec::new(),
+            pause_until: Timestamp::MAX,
+            pause_left_ms: None,
             holds: SmallVec::new(),
             was_held: false,
             rungs: SmallVec::new(),
@@ -173,10 +180,33 @@ impl Clock {
     }
 
     pub(super) fn pause(&mut self, rules: &Rules, now: Timestamp) {
+        if self.pause_left_ms == Some(0) {
+            return;
+        }
         self.paused = true;
         self.pauses.push(PauseSpan { from: now, to: None });
         if !self.fresh {
+            self.bound_pause(rules, now);
             self.hold(rules, now);
+        }
+    }
+
+    /// Finds when the pause that begins at `now` has lasted long enough (SEMANTICS §4; measured as 12.19 measures).
+    fn bound_pause(&mut self, rules: &Rules, now: Timestamp) {
+        let Some(at_most) = self.rule(rules).pause.as_ref().and_then(|pause| pause.at_most.as_ref()) else { return };
+        let schedule = &self.promise(rules).schedule;
+        self.pause_until = match self.pause_left_ms {
+            None => add(schedule, now, at_most),
+            Some(left) => Measure::of_duration(schedule, at_most).add(now, left),
+        };
+    }
+
+    /// The clock resumes by itself where the pause has lasted long enough before `now` (at it, if `inclusive`).
+    pub(super) fn outlast_pause(&mut self, rules: &Rules, now: Timestamp, inclusive: bool) {
+        let until = self.pause_until;
+        if self.paused && self.end.is_none() && (until < now || (inclusive && until == now)) {
+            self.resume(rules, until);
+            self.pause_left_ms = Some(0);
         }
     }
 
@@ -239,6 +269,13 @@ impl Clock {
             return;
         }
         let target = self.promise(rules);
+        let until = std::mem::replace(&mut self.pause_until, Timestamp::MAX);
+        if let Some(at_most) = self.rule(rules).pause.as_ref().and_then(|pause| pause.at_most.as_ref())
+            && began != Some(now)
+        {
+            let left = Measure::of_duration(&target.schedule, at_most).between(now, until);
+            self.pause_left_ms = Some(left.max(0));
+        }
         if self.breached {
             for (index, left) in self.steps_left_ms.iter().enumerate() {
                 let measure =
@@ -298,9 +335,26 @@ impl Clock {
         self.before_pause = due;
         self.arm(rules, now, arming);
         if self.paused && self.end.is_none() {
+            if arming == Arming::Started {
+                self.bound_pause(rules, now);
+            }
             self.hold(rules, now);
         }
         self.judge();
+    }
+
+    /// The deadline that a target chosen at `now` gives, the pauses since the base taken into account. A pause that lasts
+    /// counts up to `now`.
+    pub(super) fn due_after_pauses(&self, target: &Target, duration: &Duration, now: Timestamp) -> Timestamp {
+        let measure = Measure::of_target(target);
+        let mut due = add(&target.schedule, self.base, duration);
+        for pause in &self.pauses {
+            let (from, to) = (pause.from.max(self.base), pause.to.unwrap_or(now));
+            if from < to && from < due && due != Timestamp::MAX {
+                due = measure.add(to, measure.between(from, due));
+            }
+        }
+        due
     }
 
     /// Milliseconds of a measure that the clock ran from its base to `to`, pauses left out.
@@ -332,10 +386,14 @@ impl Clock {
                 self.rungs.push(told);
                 continue;
             }
-            let from = if arming == Arming::Resumed { now } else { self.base };
+            // Pauses since the base have moved what a share is of.
+            let resumes = arming == Arming::Resumed
+                || (arming == Arming::Moved
+                    && self.pauses.iter().any(|pause| pause.from >= self.base && pause.from < now));
+            let from = if resumes { now } else { self.base };
             let mut rung = match &reminder.at {
                 Rung::Share { ppm } => {
-                    let ran = if arming == Arming::Resumed { self.ran(clock_measure, now) } else { 0 };
+                    let ran = if resumes { self.ran(clock_measure, now) } else { 0 };
                     let whole = ran + clock_measure.between(from, due).max(0);
                     let share = (i128::from(whole) * i128::from(*ppm) + 999_999) / 1_000_000;
                     clock_measure.add(from, (share as i64 - ran).max(0))

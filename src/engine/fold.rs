@@ -3,7 +3,7 @@
 
 use super::clock::{Cause, Clock, End, Hold};
 use super::record::{FactRow, Lead, Sym};
-use super::rules::{Rules, add, holds};
+use super::rules::{Rules, holds};
 use crate::event::FactKind;
 use crate::policy::{AnyOf, Key, OnReassign, Promise, Reopen, Sla, StatusIndex, Target};
 use crate::time::Timestamp;
@@ -109,14 +109,16 @@ impl Change<'_> {
     /// Whether it is an act that stops the SLA: an activity of a person, an opportunity.
     fn acts_on(&self, sla: &Sla) -> bool {
         match self.fact.kind {
-            FactKind::Activity if !self.fact.automated => match &sla.stop.activity {
-                Some(AnyOf::Any) => true,
-                Some(AnyOf::These(kinds)) => kinds.iter().any(|kind| kind == self.lead.str(self.fact.activity)),
-                None => false,
-            },
             FactKind::Opportunity => sla.stop.opportunity,
-            _ => false,
+            _ => self.touches(sla.stop.activity.as_ref()),
         }
+    }
+
+    /// Whether a person did one of these; what automation does is no touch.
+    fn touches(&self, kinds: Option<&AnyOf>) -> bool {
+        self.fact.kind == FactKind::Activity
+            && !self.fact.automated
+            && kinds.is_some_and(|kinds| kinds.holds(self.lead.str(self.fact.activity)))
     }
 }
 
@@ -142,6 +144,7 @@ impl Fold {
             rest = later;
         }
         for clock in &mut self.clocks {
+            clock.outlast_pause(rules, until, inclusive);
             clock.pass(until, inclusive);
         }
         self.order();
@@ -161,6 +164,7 @@ impl Fold {
     fn instant(&mut self, rules: &Rules, lead: &Lead, facts: &[FactRow]) {
         let at = facts[0].time;
         for clock in &mut self.clocks {
+            clock.outlast_pause(rules, at, true);
             clock.pass(at, false);
         }
         for fact in facts {
@@ -292,6 +296,11 @@ impl Fold {
             thread.blocked = Some(change.end(Cause::CancelStatus));
             return;
         }
+        if change.touches(sla.recur.as_ref()) {
+            clock.stop(rules, change.end(Cause::Act));
+            thread.running = None;
+            return self.recur(rules, family, change);
+        }
         let pauses = sla.pause.as_ref().is_some_and(|pause| pause.status.contains(status));
         match (clock.paused, pauses) {
             (false, true) => clock.pause(rules, at),
@@ -407,6 +416,22 @@ impl Fold {
         }
     }
 
+    /// A touch starts the next interval, by the version in force.
+    fn recur(&mut self, rules: &Rules, family: u16, change: &Change<'_>) {
+        let (version, index, exists) = rules.definition(family, rules.policy.words_at(change.at()));
+        if !exists {
+            return;
+        }
+        self.start(family, version, index, change);
+        let pause = rules.sla(version, index).pause.as_ref();
+        let status = change.status(rules, version, &change.after);
+        if pause.is_some_and(|pause| pause.status.contains(status))
+            && let Some(clock) = self.clocks.last_mut()
+        {
+            clock.pause(rules, change.at());
+        }
+    }
+
     fn start(&mut self, family: u16, version: u16, sla: u16, change: &Change<'_>) {
         let at = change.at();
         let mut clock = Clock::new(family, version, sla, at);
@@ -458,6 +483,12 @@ impl Fold {
         if clock.fresh {
             let target = self.choose(rules, lead, clock.version, sla, |_| true).unwrap_or(sla.targets.len() - 1);
             self.clocks[index].target = target as u16;
+        } else if let Some(target) = self.retarget(rules, lead, clock) {
+            let clock = &mut self.clocks[index];
+            clock.target = target as u16;
+            if clock.rebased {
+                clock.base = at;
+            }
         } else if !clock.rebased && !clock.source_spoke {
             return;
         } else {
@@ -481,12 +512,21 @@ impl Fold {
         let clock = &self.clocks[index];
         let target = clock.promise(rules);
         let due = match &target.promise {
-            Promise::Within(duration) => add(&target.schedule, clock.base, duration),
+            Promise::Within(duration) => clock.due_after_pauses(target, duration, at),
             Promise::By(name) => self.instant_given(lead, name).unwrap_or(Timestamp::MAX),
         };
         let clock = &mut self.clocks[index];
         clock.allow(rules, due, at);
         clock.pass(at, false);
+    }
+
+    /// The target that `retarget = "on_change"` moves an open clock to, where it is another. What is broken already stays so.
+    fn retarget(&self, rules: &Rules, lead: &Lead, clock: &Clock) -> Option<usize> {
+        let sla = clock.rule(rules);
+        if !sla.retarget || clock.end.is_some() || clock.breached {
+            return None;
+        }
+        self.choose(rules, lead, clock.version, sla, |_| true).filter(|target| *target != usize::from(clock.target))
     }
 
     /// The first target of those asked for that the situation matches (and whose deadline the source has given).

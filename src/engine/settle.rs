@@ -237,6 +237,9 @@ impl Diff<'_> {
             self.speech.say(Some(index), clock.start, id, NoticeKind::Started, Said::Plain);
         }
         let told_pause = self.pauses(lead, index, clock, told);
+        if clock.paused && clock.end.is_none() {
+            self.look_at(clock.pause_until);
+        }
         let ended_in_pause = clock.end.is_some() && matches!(told.deadline, Deadline::Remaining(_));
         if was_told && told.deadline != clock.told_deadline() && !told_pause && !ended_in_pause {
             let previous = match told.deadline {

@@ -118,6 +118,8 @@ pub struct Sla {
     pub cancel: Cancel,
     pub on_reassign: OnReassign,
     pub reopen: Reopen,
+    /// Touches by a person that meet the running clock and start the next one (a follow-up cadence).
+    pub recur: Option<AnyOf>,
     /// `retarget = "on_change"`: attribute changes move the promise.
     pub retarget: bool,
     pub points: Option<Points>,
@@ -161,6 +163,15 @@ impl Stop {
 pub enum AnyOf {
     Any,
     These(Vec<String>),
+}
+
+impl AnyOf {
+    pub fn holds(&self, word: &str) -> bool {
+        match self {
+            AnyOf::Any => true,
+            AnyOf::These(words) => words.iter().any(|known| known == word),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

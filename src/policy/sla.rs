@@ -167,6 +167,13 @@ pub fn parse(table: &Table<'_, '_>, ground: &Ground<'_>) -> Option<Sla> {
         "reopen",
         &[("new_cycle", Reopen::NewCycle), ("ignore", Reopen::Ignore), ("continue", Reopen::Continue)],
     );
+    let recur_value = table.get("recur");
+    let recur = recur_value.as_ref().and_then(parse_recur);
+    if let (Some(value), Some(stop)) = (&recur_value, &stop)
+        && stop.activity.is_some()
+    {
+        value.fault("each touch starts the next clock, so none can stop the SLA: leave `activity` out of `stop`");
+    }
     let retarget = choice(table, "retarget", &[("never", false), ("on_change", true)]);
     let points = table.get("points").and_then(|value| parse_points(&value.table("points")?));
     let targets = parse_targets(table, ground, calendar.as_ref(), known_calendar);
@@ -183,6 +190,7 @@ pub fn parse(table: &Table<'_, '_>, ground: &Ground<'_>) -> Option<Sla> {
         cancel,
         on_reassign: on_reassign.unwrap_or(OnReassign::Continue),
         reopen: reopen.unwrap_or(Reopen::NewCycle),
+        recur,
         retarget: retarget.unwrap_or(false),
         points,
         targets,
@@ -272,8 +280,7 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
     }
     if let Some(given) = table.get("activity") {
         said = true;
-        let words: Vec<String> = given.strings().into_iter().map(|(word, _)| word).collect();
-        stop.activity = Some(if words.iter().any(|word| word == "any") { AnyOf::Any } else { AnyOf::These(words) });
+        stop.activity = Some(activities(&given));
     }
     if let Some(given) = table.get("opportunity") {
         said = true;
@@ -287,6 +294,18 @@ fn parse_stop(value: &Value<'_, '_>, ground: &Ground<'_>) -> Option<Stop> {
         value.fault("`stop` needs at least one of disposition, status, stage, activity, opportunity");
     }
     Some(stop)
+}
+
+fn activities(value: &Value<'_, '_>) -> AnyOf {
+    let words: Vec<String> = value.strings().into_iter().map(|(word, _)| word).collect();
+    if words.iter().any(|word| word == "any") { AnyOf::Any } else { AnyOf::These(words) }
+}
+
+fn parse_recur(value: &Value<'_, '_>) -> Option<AnyOf> {
+    let table = value.table("recur")?;
+    let touches = table.require("activity", "\"any\" or kinds of activity").map(|value| activities(&value));
+    table.finish();
+    touches
 }
 
 fn parse_pause(value: &Value<'_, '_>, ground: &Ground<'_>, can_count: bool) -> Option<Pause> {
@@ -611,7 +630,7 @@ pub fn canonical(sla: &Sla, calendars: &[(String, Arc<Calendar>)]) -> String {
         "{:?}",
         (
             (&sla.name, &sla.promised_by, &sla.promise, &sla.start, &sla.stop, &sla.pause, &sla.cancel),
-            (sla.on_reassign, sla.reopen, sla.retarget, &sla.points),
+            (sla.on_reassign, sla.reopen, &sla.recur, sla.retarget, &sla.points),
             (targets, &sla.reminders, &sla.escalations),
         )
     )

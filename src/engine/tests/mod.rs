@@ -1,18 +1,22 @@
 //! Rules as timelines: events in, the exact notices out. One harness owns the clock.
 
+mod bounded_pauses;
+mod cadence;
 mod corrections;
 mod cycles;
 mod ladder;
 mod pauses;
+mod retarget;
 mod shard;
 mod starting;
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::{Applied, Options, Shard, Standing, inspect};
+use super::{Applied, NoticeKind, Options, Shard, Standing, inspect};
 use crate::event::{Event, Fact, FactKind, Opportunity, Reason};
 use crate::policy;
 use crate::time::Timestamp;
@@ -176,6 +180,24 @@ pub fn parse_policy(text: &str) -> policy::Policy {
     policy::parse("test.toml", &whole, &|_| Err(std::io::Error::other("no files here"))).expect("a policy")
 }
 
+/// Against the files of `schemas/`, which another test compares with the types.
+fn assert_valid(notice: &Value) {
+    static VALIDATORS: OnceLock<BTreeMap<&str, jsonschema::Validator>> = OnceLock::new();
+    let validators = VALIDATORS.get_or_init(|| {
+        let validator = |kind: NoticeKind| {
+            let file = format!("{}/schemas/{}.json", env!("CARGO_MANIFEST_DIR"), kind.name());
+            let schema = std::fs::read_to_string(file).expect("a schema");
+            let schema = serde_json::from_str(&schema).expect("JSON");
+            let validator = jsonschema::options().should_validate_formats(true).build(&schema);
+            (kind.name(), validator.expect("a valid schema"))
+        };
+        NoticeKind::ALL.into_iter().map(validator).collect()
+    });
+    let kind = notice["type"].as_str().expect("a type");
+    let faults: Vec<String> = validators[kind].iter_errors(notice).map(|error| error.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:?}\n{notice:#}");
+}
+
 impl Timeline {
     pub fn new(policy: &str) -> Self {
         Timeline::with(parse_policy(policy))
@@ -230,6 +252,7 @@ impl Timeline {
         for notice in &turn.outbox.notices {
             let value: Value = serde_json::from_slice(turn.outbox.json(notice)).expect("a notice is JSON");
             assert_eq!(value["type"], notice.kind.name());
+            assert_valid(&value);
             assert_eq!(value["id"], notice.id.to_string());
             assert!(self.said.iter().all(|said| said["id"] != value["id"]), "an id repeats: {value}");
             self.said.push(value);

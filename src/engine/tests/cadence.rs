@@ -1,0 +1,109 @@
+//! `recur`: each touch meets the clock and starts the next one (SEMANTICS §4, a follow-up cadence).
+
+use super::*;
+
+const CADENCE: &str = r#"
+[[sla]]
+name = "follow_up"
+start = { on = "assigned" }
+recur = { activity = ["call", "email"] }
+stop = { disposition = "any" }
+pause = { status = ["on_hold"] }
+[[sla.target]]
+within = "24 hours"
+"#;
+
+#[test]
+fn each_touch_meets_the_clock_and_starts_the_next_until_the_lead_is_disposed_of() {
+    both(CADENCE, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 20:00", call()).at("3 15:00", call()).at("4 09:00", status("nurture"));
+        assert_eq!(
+            t.news(),
+            [
+                "2 10:00 started follow_up#1 due 3 10:00",
+                "2 20:00 met follow_up#1 after 36000s by ana",
+                "2 20:00 started follow_up#2 due 3 20:00",
+                "3 15:00 met follow_up#2 after 68400s by ana",
+                "3 15:00 started follow_up#3 due 4 15:00",
+                "4 09:00 met follow_up#3 after 64800s by ana"
+            ]
+        );
+        // No clock runs: a touch is just a touch.
+        t.at("5 09:00", call());
+        assert_eq!(t.news(), [""; 0]);
+    });
+}
+
+#[test]
+fn a_touch_that_comes_too_late_is_met_late_and_the_cadence_goes_on() {
+    both(CADENCE, |t| {
+        t.at("2 10:00", assigned("ana")).at("3 12:00", call()).until("4 13:00");
+        assert_eq!(
+            t.news()[1..],
+            [
+                "3 10:00 breached follow_up#1 by ana",
+                "3 12:00 met_late follow_up#1 after 93600s by ana",
+                "3 12:00 started follow_up#2 due 4 12:00",
+                "4 12:00 breached follow_up#2 by ana"
+            ]
+        );
+    });
+}
+
+#[test]
+fn automation_and_other_kinds_are_no_touch() {
+    both(CADENCE, |t| {
+        let mut meeting = call();
+        meeting.0.fact.activity = Some(Cow::Borrowed("meeting"));
+        t.at("2 10:00", assigned("ana")).at("2 11:00", call().automated()).at("2 12:00", meeting);
+        assert_eq!(t.news(), ["2 10:00 started follow_up#1 due 3 10:00"]);
+    });
+}
+
+#[test]
+fn a_touch_during_a_pause_starts_the_next_clock_paused() {
+    both(CADENCE, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 12:00", status("on_hold")).at("2 15:00", call());
+        assert_eq!(
+            t.news()[2..],
+            [
+                "2 15:00 met follow_up#1 after 7200s by ana",
+                "2 15:00 started follow_up#2 left 86400s",
+                "2 15:00 paused follow_up#2 left 86400s"
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_touch_learnt_late_splits_the_interval() {
+    both(CADENCE, |t| {
+        t.at("2 10:00", assigned("ana")).until("3 11:00");
+        t.news();
+        t.learnt("3 12:00", "3 09:00", call());
+        assert_eq!(
+            t.news(),
+            [
+                "3 10:00 retracted follow_up#1 breached (met_in_time)",
+                "3 09:00 met follow_up#1 after 82800s by ana",
+                "3 09:00 started follow_up#2 due 4 09:00"
+            ]
+        );
+    });
+}
+
+#[test]
+fn two_touches_at_one_instant_make_a_clock_of_no_length() {
+    both(CADENCE, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 11:00", call().id("a")).at("2 11:00", call().id("b")).until("3 10:59");
+        assert_eq!(
+            t.news()[1..],
+            [
+                "2 11:00 met follow_up#1 after 3600s by ana",
+                "2 11:00 started follow_up#2 due 3 11:00",
+                "2 11:00 met follow_up#2 after 0s by ana",
+                "2 11:00 started follow_up#3 due 3 11:00"
+            ]
+        );
+    });
+}

@@ -1,0 +1,110 @@
+//! `retarget = "on_change"`: later changes of the lead move the promise (SEMANTICS §4, 12.46).
+
+use super::*;
+
+const RETARGETED: &str = r#"
+[[sla]]
+name = "disposition"
+start = { on = "assigned" }
+stop = { disposition = "any" }
+pause = { status = ["on_hold"] }
+retarget = "on_change"
+[[sla.target]]
+when = { source = "webinar" }
+within = "4 hours"
+[[sla.target]]
+when = { team = "vip" }
+within = "2 hours"
+[[sla.target]]
+within = "8 hours"
+[[sla.reminder]]
+at = "50%"
+"#;
+
+#[test]
+fn a_changed_attribute_moves_the_deadline() {
+    both(RETARGETED, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 11:00", updated("source", "webinar")).until("2 14:01");
+        assert_eq!(
+            t.news(),
+            [
+                "2 10:00 started disposition#1 due 2 18:00",
+                "2 11:00 deadline_moved disposition#1 due 2 14:00",
+                "2 12:00 reminder disposition#1 50% valid 2 14:00",
+                "2 14:00 breached disposition#1 by ana"
+            ]
+        );
+        assert_eq!(t.said[3]["data"]["target"], "4 hours");
+        // What is broken stays broken.
+        t.at("2 15:00", updated("source", "fair"));
+        assert_eq!(t.news(), [""; 0]);
+    });
+}
+
+#[test]
+fn by_default_the_promise_of_the_start_stands() {
+    both(&RETARGETED.replace("on_change", "never"), |t| {
+        t.at("2 10:00", assigned("ana")).at("2 11:00", updated("source", "webinar")).until("2 13:59");
+        assert_eq!(t.news(), ["2 10:00 started disposition#1 due 2 18:00"]);
+    });
+}
+
+#[test]
+fn a_change_of_team_is_a_change() {
+    both(RETARGETED, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 10:30", assigned("ana").team("vip"));
+        t.at("2 10:45", assigned("ana").team("north"));
+        assert_eq!(
+            t.news()[1..],
+            ["2 10:30 deadline_moved disposition#1 due 2 12:00", "2 10:45 deadline_moved disposition#1 due 2 18:00"]
+        );
+    });
+}
+
+#[test]
+fn a_target_whose_time_is_up_is_breached_at_once_and_found_late() {
+    both(RETARGETED, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 15:00", updated("source", "webinar"));
+        assert_eq!(
+            t.news()[2..],
+            ["2 14:00 breached disposition#1 late by ana", "2 15:00 deadline_moved disposition#1 due 2 14:00"]
+        );
+    });
+}
+
+#[test]
+fn case_46_another_target_while_paused_is_told_by_what_remains() {
+    both(RETARGETED, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 11:00", status("on_hold"));
+        t.news();
+        t.at("2 12:00", updated("source", "webinar")).at("2 13:00", status("working"));
+        assert_eq!(
+            t.news(),
+            ["2 12:00 deadline_moved disposition#1 left 10800s", "2 13:00 resumed disposition#1 due 2 16:00"]
+        );
+    });
+}
+
+#[test]
+fn pauses_so_far_count_for_the_new_target() {
+    both(RETARGETED, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 11:00", status("on_hold")).at("2 12:00", status("working"));
+        t.news();
+        t.at("2 12:30", updated("source", "webinar")).until("2 13:30");
+        assert_eq!(
+            t.news(),
+            ["2 12:30 deadline_moved disposition#1 due 2 15:00", "2 13:00 reminder disposition#1 50% valid 2 15:00"]
+        );
+    });
+}
+
+#[test]
+fn a_late_change_retargets_from_when_it_happened() {
+    both(RETARGETED, |t| {
+        t.at("2 10:00", assigned("ana")).learnt("2 13:00", "2 11:00", updated("source", "webinar"));
+        assert_eq!(t.news()[1..], ["2 11:00 deadline_moved disposition#1 due 2 14:00"]);
+        // Before the start it is what the target was chosen by.
+        t.learnt("2 13:30", "2 09:00", updated("source", "fair")).until("2 14:01");
+        assert_eq!(t.news(), ["2 14:00 breached disposition#1 by ana"]);
+    });
+}
