@@ -56,6 +56,7 @@ cancel      = { merged = false, status = "nurture" }
 on_reassign = "restart"
 reopen      = "ignore"
 retarget    = "on_change"
+recur       = { activity = ["call"] }
 points      = { met = 10, met_in_half = 15, breached = -5 }
 
   [[sla.target]]
@@ -174,6 +175,7 @@ fn every_part_of_the_file_becomes_what_it_says() {
     assert!(sla.cancel.deleted && !sla.cancel.merged);
     assert_eq!(names(version, &sla.cancel.status), ["nurture"]);
     assert_eq!((sla.on_reassign, sla.reopen, sla.retarget), (OnReassign::Restart, Reopen::Ignore, true));
+    assert_eq!(sla.recur, Some(AnyOf::These(vec!["call".to_owned()])));
     assert_eq!(sla.points, Some(Points { met: 10, met_in_half: Some(15), breached: -5 }));
     let rungs: Vec<Rung> = sla.reminders.iter().map(|reminder| reminder.at.clone()).collect();
     assert_eq!(rungs, [Rung::Share { ppm: 500_000 }, Rung::Before(Duration::Open { ms: 30 * 60_000 })]);

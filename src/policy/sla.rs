@@ -318,6 +318,8 @@ fn parse_pause(value: &Value<'_, '_>, ground: &Ground<'_>, can_count: bool) -> O
         }
         if matches!(duration, Duration::EndOfBusinessDays(_)) {
             value.fault(format!("{text:?} is no length of time; expected one such as \"5 business days\""));
+        } else if duration.is_nothing() {
+            value.fault(format!("{text:?} lets nothing pause: leave `pause` out instead"));
         }
         Some(duration)
     });

@@ -389,6 +389,20 @@ fn faults_of_pauses_cancels_and_choices_are_told() {
             &["29:43: \"20 years\" is no duration that can be read in one way only; expected"],
         ),
         ("at_most = \"5 business days\"", "at_most = \"600 weeks\"", &["29:43: \"600 weeks\" is more than 10 years"]),
+        ("at_most = \"5 business days\"", "at_most = \"0 hours\"", &["29:43: \"0 hours\" lets nothing pause: leave"]),
+        (
+            "retarget = \"never\"",
+            "recur = { activities = \"any\" }",
+            &[
+                "33:9: recur needs `activity`: \"any\" or kinds of activity",
+                "33:11: unknown key in recur \"activities\"; expected activity (did you mean \"activity\"?)",
+            ],
+        ),
+        (
+            "stop = { disposition = \"any\" }",
+            "stop = { disposition = \"any\", activity = \"any\" }\nrecur = { activity = \"any\" }",
+            &["29:9: each touch starts the next clock, so none can stop the SLA: leave `activity`"],
+        ),
         (
             "cancel = { deleted = true }",
             "cancel = { deleted = \"yes\" }",
