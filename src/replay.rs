@@ -46,7 +46,7 @@ impl Replay {
     pub fn new(policy: Policy, until: Option<Timestamp>, future_tolerance_ms: i64) -> Self {
         let policy = Arc::new(policy.from_the_beginning());
         Replay {
-            shard: Shard::new(policy, Options { future_tolerance_ms }, &["events"]),
+            shard: Shard::new(policy, Options { future_tolerance_ms, retention_ms: None }, &["events"]),
             counts: Counts::default(),
             position: 0,
             until,

@@ -102,10 +102,10 @@ fn a_full_disk_ends_the_engine_and_keeps_what_was_acknowledged() {
     assert!(acknowledged > 0);
     assert_eq!(refused.status, 503);
     assert!(refused.json()["detail"].as_str().unwrap().contains("full"), "{}", refused.text);
-    assert_eq!(engine.get("/livez").status, 503);
-    assert_eq!(engine.post(CLOUDEVENT, &assigned("x", "x", "09:00:00")).status, 503);
     let mut phase = plazo::view::Shell::phase(&*engine.embedded);
     engine.within(async { phase.wait_for(|phase| matches!(phase, Phase::Failed(_))).await.map(|_| ()) }).unwrap();
+    assert_eq!(engine.get("/livez").status, 503);
+    assert_eq!(engine.post(CLOUDEVENT, &assigned("x", "x", "09:00:00")).status, 503);
     assert_eq!(engine.stop().unwrap_err().kind, FaultKind::Full);
 
     setup.options.max_bytes = None;

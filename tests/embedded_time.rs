@@ -71,7 +71,7 @@ fn a_clock_set_back_moves_the_watermark_nowhere() {
 
 /// The notices' ids of the stored log, run through a shard that never stopped.
 fn replayed(log: &str, until: &str) -> Vec<String> {
-    let mut shard = Shard::new(policy(), Options { future_tolerance_ms: i64::MAX }, &["events"]);
+    let mut shard = Shard::new(policy(), Options { future_tolerance_ms: i64::MAX, ..Options::default() }, &["events"]);
     let mut ids = Vec::new();
     for (index, line) in log.lines().enumerate() {
         let event = event::decode(line.as_bytes()).unwrap();

@@ -19,7 +19,7 @@ fn config() -> Config {
 }
 
 fn shard(policy: &Arc<Policy>, tolerance_ms: i64) -> Shard {
-    Shard::new(policy.clone(), Options { future_tolerance_ms: tolerance_ms }, &["events"])
+    Shard::new(policy.clone(), Options { future_tolerance_ms: tolerance_ms, ..Options::default() }, &["events"])
 }
 
 /// How a history is played: everything that must not matter.

@@ -189,7 +189,7 @@ fn nothing_is_lost_or_told_twice_through_a_hundred_kills() {
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("policy.toml"), POLICY).expect("written");
     let settings = format!(
-        "[engine]\ngrace = \"0 seconds\"\n[policy]\npath = {:?}\n[embedded]\ndirectory = {:?}\n[http]\nbind = \"127.0.0.1:0\"\n",
+        "[engine]\ngrace = \"0 seconds\"\nretention = \"forever\"\n[policy]\npath = {:?}\n[embedded]\ndirectory = {:?}\n[http]\nbind = \"127.0.0.1:0\"\n",
         path("policy.toml"),
         path("data")
     );

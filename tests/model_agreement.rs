@@ -157,7 +157,8 @@ fn differences(spec: &PolicySpec, history: &[Record]) -> Vec<String> {
     let policy = spec.policy();
     let steps = steps(history);
     let expected = model::run(&policy, TOLERANCE_MS, &steps);
-    let mut shard = Shard::new(Arc::new(policy), Options { future_tolerance_ms: TOLERANCE_MS }, &["log"]);
+    let mut shard =
+        Shard::new(Arc::new(policy), Options { future_tolerance_ms: TOLERANCE_MS, ..Options::default() }, &["log"]);
     let mut ids: BTreeMap<String, (usize, String)> = BTreeMap::new();
     let mut found = Vec::new();
     let mut last = Timestamp::MIN;

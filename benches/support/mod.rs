@@ -63,7 +63,7 @@ action = "reassign"
 
 pub fn shard() -> Shard {
     let policy = policy::parse("bench.toml", POLICY, &|_| Err(std::io::Error::other("no files"))).expect("the policy");
-    Shard::new(Arc::new(policy), Options { future_tolerance_ms: i64::MAX }, &["events"])
+    Shard::new(Arc::new(policy), Options { future_tolerance_ms: i64::MAX, ..Options::default() }, &["events"])
 }
 
 /// A Monday, 09:00 in Madrid.

@@ -103,7 +103,7 @@ impl Embedded {
         let lock = DirectoryLock::take(&options.directory, &options.instance)?;
         let store = Store::open(&options.directory, options.max_bytes)?;
         // What an event may say of the future is judged here, against its true receipt.
-        let shard_options = engine::Options { future_tolerance_ms: i64::MAX };
+        let shard_options = engine::Options { future_tolerance_ms: i64::MAX, retention_ms: options.retention_ms };
         let shard = Shard::new(policy.clone(), shard_options, &[INPUT]);
         let intake = Intake::new(clock.clone(), options.limits);
         let shared = Arc::new(Shared::new(intake, clock, metrics, store.marks().watermark));

@@ -121,8 +121,19 @@ impl Leads {
         self.chunks.get_mut(slot as usize / CHUNK)?.get_mut(slot as usize % CHUNK)
     }
 
-    /// Takes the lead out of the table.
-    pub fn remove(&mut self, slot: Slot) {
+    /// Puts an earlier record back, also of a lead that was removed since. Steps are undone in reverse, so that the slot of a
+    /// removed lead is the next free one.
+    pub fn put_back(&mut self, slot: Slot, record: Box<[u8]>) -> Slot {
+        if self.record(slot).is_some() {
+            self.replace(slot, record);
+            return slot;
+        }
+        let lead_id = record::lead_id(&record).to_owned();
+        self.insert(&lead_id, record)
+    }
+
+    /// Takes the lead out of the table; its record.
+    pub fn remove(&mut self, slot: Slot) -> Option<Box<[u8]>> {
         let (segment, tag) = place(self.id(slot));
         if let Ok(entry) = self.index[segment].find_entry(spread(tag), |entry| entry.slot == slot) {
             entry.remove();
@@ -130,9 +141,7 @@ impl Leads {
             self.free.push(slot);
         }
         self.set_scheduled(slot, Timestamp::MAX);
-        if let Some(place) = self.place(slot) {
-            *place = None;
-        }
+        self.place(slot)?.take()
     }
 
     fn is(&self, slot: Slot, lead_id: &str) -> bool {

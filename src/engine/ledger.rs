@@ -137,6 +137,11 @@ impl Told {
         }
     }
 
+    /// Told as begun, and not as ended.
+    pub fn is_open(&self) -> bool {
+        self.started.stands && self.outcome.is_none()
+    }
+
     pub fn is(&self, sla: Sym, start: Timestamp, ordinal: u32) -> bool {
         self.sla == sla && self.start == start && self.ordinal == ordinal
     }

@@ -89,6 +89,13 @@ pub fn next_due(record: &[u8]) -> Timestamp {
     }
 }
 
+/// Writes another `next_due` into a record.
+pub fn set_next_due(record: &mut [u8], due: Timestamp) {
+    if let Some(bytes) = record.get_mut(1..HEADER_BYTES) {
+        bytes.copy_from_slice(&due.0.to_le_bytes());
+    }
+}
+
 /// The bytes of the lead id without decoding the rest; empty if the bytes are no record.
 pub fn id_bytes(record: &[u8]) -> &[u8] {
     let read = || -> Option<&[u8]> {
@@ -198,6 +205,16 @@ impl Lead {
     /// When the newest fact arrived.
     pub fn last_learnt(&self) -> Timestamp {
         self.facts.iter().map(|fact| fact.learnt).max().unwrap_or(Timestamp::MIN)
+    }
+
+    /// Until when a lead is kept that has nothing left to be said and nothing open (SEMANTICS §3, 12.31); `None`: on and on.
+    pub fn kept_until(&self, next_due: Timestamp, retention_ms: Option<i64>) -> Option<Timestamp> {
+        let retention_ms = retention_ms.filter(|_| next_due == Timestamp::MAX)?;
+        if self.ledger.iter().any(Told::is_open) {
+            return None;
+        }
+        let last = self.facts.last().map_or(Timestamp::MIN, |fact| fact.time);
+        Some(self.last_learnt().max(last).plus_ms(retention_ms))
     }
 
     /// Writes the record to `out` (which is emptied first).

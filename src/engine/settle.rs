@@ -42,6 +42,8 @@ pub enum Settled {
     Changed {
         next_due: Timestamp,
     },
+    /// Nothing of the lead is open and its retention has passed: it is to be forgotten.
+    Dropped,
 }
 
 /// A clock as the open-clocks gauge counts it.
@@ -65,7 +67,7 @@ impl OpenState {
 
     /// As the ledger has it; `None` for a clock that is not open.
     pub fn of(told: &Told) -> Option<Self> {
-        if !told.started.stands || told.outcome.is_some() {
+        if !told.is_open() {
             return None;
         }
         Some(match told.deadline {
@@ -87,10 +89,16 @@ pub struct Settler {
     pub deltas: Vec<(u16, OpenState, i64)>,
     /// Rungs that the last step passed over.
     pub passed_over: u32,
+    /// How long a settled lead is kept after its last fact; `None`: for ever.
+    retention_ms: Option<i64>,
     speech: Speech,
 }
 
 impl Settler {
+    pub fn new(retention_ms: Option<i64>) -> Self {
+        Settler { retention_ms, ..Settler::default() }
+    }
+
     /// Settles one lead. `record` is its present state, `None` for a lead not seen yet.
     ///
     /// # Errors
@@ -146,6 +154,12 @@ impl Settler {
         let speaker = Speaker { rules, lead: &self.lead, fold: &self.fold, step };
         self.speech.tell(speaker, outbox);
         self.count_open(rules, 1);
+        if let Some(drop_at) = self.lead.kept_until(next_due, self.retention_ms) {
+            if inclusive && drop_at <= at {
+                return Ok(Settled::Dropped);
+            }
+            next_due = drop_at;
+        }
         self.lead.encode(next_due, &mut self.encoded);
         Ok(Settled::Changed { next_due })
     }

@@ -27,11 +27,13 @@ const FARTHEST_DEADLINE_MS: i64 = 3_653 * DAY_MS;
 pub struct Options {
     /// How far an event's time may lie after its append time, milliseconds.
     pub future_tolerance_ms: i64,
+    /// How long a settled lead is kept after its last fact, milliseconds; `None`: for ever.
+    pub retention_ms: Option<i64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { future_tolerance_ms: 5 * crate::time::MINUTE_MS }
+        Options { future_tolerance_ms: 5 * crate::time::MINUTE_MS, retention_ms: None }
     }
 }
 
@@ -64,6 +66,8 @@ pub struct Turn {
     pub passed_over: u64,
     /// Timers that fired.
     pub fired: u64,
+    /// Ids of leads that were forgotten.
+    dropped: Vec<String>,
     undo: Vec<(Slot, Option<Box<[u8]>>)>,
     deltas: Vec<(u16, OpenState, i64)>,
     positions: Vec<(usize, u64)>,
@@ -103,7 +107,7 @@ impl Shard {
             firing: VecDeque::new(),
             watermark: Timestamp::MIN,
             positions: sources.iter().map(|name| (Cow::Owned((*name).to_owned()), 0)).collect(),
-            settler: Settler::default(),
+            settler: Settler::new(options.retention_ms),
             turn: Turn { watermark: Timestamp::MIN, ..Turn::default() },
             open,
         }
@@ -111,6 +115,10 @@ impl Shard {
 
     pub fn policy(&self) -> &Arc<Policy> {
         &self.rules.policy
+    }
+
+    pub fn options(&self) -> Options {
+        self.options
     }
 
     pub fn rules(&self) -> &Rules {
@@ -148,7 +156,7 @@ impl Shard {
     ///
     /// # Errors
     /// Where the bytes are no record.
-    pub fn restore_record(&mut self, record: Box<[u8]>) -> Result<(), RecordError> {
+    pub fn restore_record(&mut self, mut record: Box<[u8]>) -> Result<(), RecordError> {
         self.settler.lead.decode(&record)?;
         for told in &self.settler.lead.ledger {
             if let Some(state) = OpenState::of(told) {
@@ -157,7 +165,12 @@ impl Shard {
             }
         }
         let lead_id = record::lead_id(&record).to_owned();
-        let due = record::next_due(&record);
+        let mut due = record::next_due(&record);
+        // Stored while nothing was ever forgotten.
+        if let Some(drop_at) = self.settler.lead.kept_until(due, self.options.retention_ms) {
+            due = drop_at;
+            record::set_next_due(&mut record, due);
+        }
         let slot = match self.leads.find(&lead_id) {
             Some(slot) => {
                 self.leads.replace(slot, record);
@@ -212,8 +225,12 @@ impl Shard {
         let lead_id = event.lead_id.as_ref();
         let delivery = delivery_hash(&event.source, &event.id);
         let slot = self.leads.find(lead_id);
-        if let Some(slot) = slot {
-            self.pass_to(slot, at, event)?;
+        let slot = match slot {
+            Some(slot) => self.pass_to(slot, at, event)?,
+            None => None,
+        };
+        if slot.is_none() {
+            self.remembers(event, at)?;
         }
         let step = Step { at, offsets: &self.positions };
         let record = slot.and_then(|slot| self.leads.record(slot));
@@ -227,6 +244,8 @@ impl Shard {
                 self.keep(slot, lead_id, next_due);
                 Ok(Applied::Accepted)
             }
+            // A fact just learnt is kept for as long as the retention.
+            Settled::Dropped => Ok(Applied::Accepted),
         }
     }
 
@@ -265,12 +284,29 @@ impl Shard {
         Ok(())
     }
 
-    /// Tells what this lead had due before `at`, each at its own instant.
-    fn pass_to(&mut self, slot: Slot, at: Timestamp, event: &Event<'_>) -> Result<(), Rejection> {
+    /// Tells what this lead had due before `at`, each at its own instant. The slot, unless the lead was forgotten.
+    fn pass_to(&mut self, slot: Slot, at: Timestamp, event: &Event<'_>) -> Result<Option<Slot>, Rejection> {
         while let Some(due) = self.leads.record(slot).map(record::next_due).filter(|due| *due < at) {
             self.fire(slot, due).map_err(|error| damaged(event, &error))?;
         }
-        Ok(())
+        Ok(self.leads.record(slot).is_some().then_some(slot))
+    }
+
+    /// A lead that is not known may have been forgotten: what is older than the retention is not guessed at (SEMANTICS 12.42).
+    fn remembers(&self, event: &Event<'_>, at: Timestamp) -> Result<(), Rejection> {
+        match self.options.retention_ms {
+            Some(retention_ms) if event.time.plus_ms(retention_ms) < at => Err(Rejection {
+                reason: Reason::TooOld,
+                detail: format!(
+                    "time: {} lies more than the retention of {} s before its receipt at {at}, and lead {:?} is not known (any more)",
+                    event.time,
+                    crate::time::format_seconds(retention_ms),
+                    event.lead_id
+                ),
+                id: Some(event.id.to_string()),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Moves the watermark, never back, and fires timers due before it in the order of (due, lead id), at most `max_fires`.
@@ -340,9 +376,17 @@ impl Shard {
         let step = Step { at: due, offsets: &self.positions };
         let record = self.leads.record(slot);
         let settled = self.settler.settle(&self.rules, "", record, Stimulus::Passing, step, &mut self.turn.outbox)?;
-        if let Settled::Changed { next_due } = settled {
-            self.turn.fired += 1;
-            self.keep(Some(slot), "", next_due);
+        match settled {
+            Settled::Duplicate => {}
+            Settled::Changed { next_due } => {
+                self.turn.fired += 1;
+                self.keep(Some(slot), "", next_due);
+            }
+            Settled::Dropped => {
+                self.turn.dropped.push(self.leads.id(slot).to_owned());
+                let before = self.leads.remove(slot);
+                self.turn.undo.push((slot, before));
+            }
         }
         Ok(())
     }
@@ -377,12 +421,17 @@ impl Shard {
         &self.turn
     }
 
-    /// The leads that the open turn changed, each once, with its new record.
+    /// The leads that the open turn changed, each once, with its new record; `None` for one that was forgotten.
     pub fn changed(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
         let mut slots: Vec<Slot> = self.turn.undo.iter().map(|(slot, _)| *slot).collect();
         slots.sort_unstable();
         slots.dedup();
-        slots.into_iter().map(|slot| (self.leads.id(slot), self.leads.record(slot)))
+        let kept = slots.into_iter().filter_map(|slot| Some((self.leads.id(slot), Some(self.leads.record(slot)?))));
+        let mut dropped: Vec<&str> = self.turn.dropped.iter().map(String::as_str).collect();
+        dropped.sort_unstable();
+        dropped.dedup();
+        // It may have come back within the turn.
+        kept.chain(dropped.into_iter().filter(|id| self.leads.find(id).is_none()).map(|id| (id, None)))
     }
 
     /// The turn is durable.
@@ -397,10 +446,10 @@ impl Shard {
                 Some(record) => {
                     // Its entry in the wheel may be consumed.
                     let due = record::next_due(&record);
-                    self.leads.replace(slot, record);
+                    let slot = self.leads.put_back(slot, record);
                     self.schedule(slot, due);
                 }
-                None => self.leads.remove(slot),
+                None => drop(self.leads.remove(slot)),
             }
         }
         // What waited of the instant goes back too, or it would fire before what was undone, not by lead id.
@@ -424,6 +473,7 @@ impl Shard {
         turn.outbox.clear();
         turn.passed_over = 0;
         turn.fired = 0;
+        turn.dropped.clear();
         turn.undo.clear();
         turn.deltas.clear();
         turn.positions.clear();

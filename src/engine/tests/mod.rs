@@ -7,6 +7,7 @@ mod cycles;
 mod ladder;
 mod pauses;
 mod retarget;
+mod retention;
 mod shard;
 mod starting;
 
@@ -204,7 +205,10 @@ impl Timeline {
     }
 
     pub fn with(policy: policy::Policy) -> Self {
-        let options = Options { future_tolerance_ms: 3_600_000 };
+        Timeline::of(policy, Options { future_tolerance_ms: 3_600_000, ..Options::default() })
+    }
+
+    pub fn of(policy: policy::Policy, options: Options) -> Self {
         let shard = Shard::new(Arc::new(policy), options, &["events"]);
         Timeline { shard, counter: 0, said: Vec::new(), seen: 0, shaken: false }
     }
@@ -266,7 +270,7 @@ impl Timeline {
     /// A new shard from the stored bytes.
     pub fn restart(&mut self) {
         let policy = self.shard.policy().clone();
-        let mut next = Shard::new(policy, Options { future_tolerance_ms: 3_600_000 }, &["events"]);
+        let mut next = Shard::new(policy, self.shard.options(), &["events"]);
         for record in self.shard.records() {
             next.restore_record(record.into()).expect("a stored record");
         }
