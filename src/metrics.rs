@@ -74,8 +74,12 @@ const OPEN_CLOCKS: Definition = define(
     "Clocks that have not ended, by SLA and state: running, paused, breached.",
 );
 const LEADS: Definition = define("plazo_leads", Kind::Gauge, &[], "Leads held.");
-const TIMERS: Definition =
-    define("plazo_timers_pending", Kind::Gauge, &[], "Timers that wait, also those that forget a settled lead and those made void by a later fact.");
+const TIMERS: Definition = define(
+    "plazo_timers_pending",
+    Kind::Gauge,
+    &[],
+    "Timers that wait, also those that forget a settled lead and those made void by a later fact.",
+);
 const FIRED: Definition = define("plazo_timers_fired_total", Kind::Counter, &[], "Timers that fired.");
 const DUE_TO_COMMITTED: Definition = define(
     "plazo_due_to_committed_seconds",

@@ -6,7 +6,7 @@ use std::fs;
 
 use plazo::embedded::fault::FaultKind;
 use plazo::view::Phase;
-use shell::{BATCH, CLOUDEVENT, Setup, assigned, at};
+use shell::{BATCH, CLOUDEVENT, Setup, assigned, at, status};
 use tempfile::tempdir;
 
 const FILE: &str = "plazo.sqlite";
@@ -158,6 +158,24 @@ fn what_retention_has_passed_is_removed_and_a_subscriber_is_told_so() {
     let before = engine.get("/v1/notices").json()["last"].as_u64().unwrap();
     engine.tell(&assigned("e4", "L4", "11:45:00"));
     assert_eq!(engine.get("/v1/notices").json()["last"], before + 1);
+}
+
+#[test]
+fn a_settled_lead_is_forgotten_by_the_store_too_and_an_open_one_is_kept() {
+    let directory = tempdir().unwrap();
+    let mut setup = Setup::new(directory.path());
+    setup.options.retention_ms = Some(3_600_000);
+    let engine = setup.start();
+    engine.tell(&assigned("e1", "L1", "09:00:00"));
+    engine.tell(&assigned("e2", "L2", "09:00:00"));
+    engine.tell(&status("e3", "L1", "qualified", "09:00:00"));
+    engine.set_and_settle("10:30:00");
+    assert_eq!((engine.get("/v1/leads/L1").status, engine.get("/v1/leads/L2").status), (404, 200));
+    let late = engine.post(CLOUDEVENT, &status("e4", "L1", "new", "09:00:00"));
+    assert_eq!((late.status, &late.json()["rejected"][0]["reason"]), (422, &"too_old".into()));
+    engine.stop().unwrap();
+    let engine = setup.start();
+    assert_eq!((engine.get("/v1/leads/L1").status, engine.get("/v1/leads/L2").status), (404, 200));
 }
 
 #[test]
