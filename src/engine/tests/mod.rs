@@ -6,6 +6,7 @@ mod corrections;
 mod cycles;
 mod ladder;
 mod pauses;
+mod records;
 mod retarget;
 mod retention;
 mod shard;
@@ -17,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use super::{Applied, NoticeKind, Options, Shard, Standing, inspect};
+use super::{Applied, Lead, NoticeKind, Options, Shard, Standing, inspect};
 use crate::event::{Event, Fact, FactKind, Opportunity, Reason};
 use crate::policy;
 use crate::time::Timestamp;
