@@ -107,6 +107,7 @@ fn main() {
         instance: "bench".to_owned(),
         grace_ms: 0,
         retention_ms: Some(400 * DAY_MS),
+        accept_changed_policy: false,
         future_tolerance_ms: 5 * MINUTE_MS,
         max_bytes: None,
         limits: Limits::default(),

@@ -158,6 +158,7 @@ impl Stage {
             instance: "demo".to_owned(),
             grace_ms: 0,
             retention_ms: None,
+            accept_changed_policy: false,
             future_tolerance_ms: 5 * MINUTE_MS,
             max_bytes: None,
             limits: Limits::default(),

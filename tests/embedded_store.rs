@@ -3,10 +3,12 @@
 mod shell;
 
 use std::fs;
+use std::sync::Arc;
 
 use plazo::embedded::fault::FaultKind;
+use plazo::policy::{self, Policy};
 use plazo::view::Phase;
-use shell::{BATCH, CLOUDEVENT, Setup, assigned, at, status};
+use shell::{BATCH, CLOUDEVENT, POLICY, Setup, assigned, at, status};
 use tempfile::tempdir;
 
 const FILE: &str = "plazo.sqlite";
@@ -116,18 +118,86 @@ fn a_full_disk_ends_the_engine_and_keeps_what_was_acknowledged() {
     engine.tell(&assigned("x", "x", "09:00:00"));
 }
 
+fn edited(from: &str, to: &str) -> Arc<Policy> {
+    assert!(POLICY.contains(from));
+    let none = |_: &str| Err(std::io::Error::other("no files here"));
+    Arc::new(policy::parse("test.toml", &POLICY.replace(from, to), &none).unwrap())
+}
+
 #[test]
-fn another_policy_is_noticed_and_the_open_clocks_are_read_anew() {
+fn an_edited_policy_that_has_governed_clocks_is_refused_with_the_difference() {
     let directory = tempdir().unwrap();
-    let setup = Setup::new(directory.path());
+    let mut setup = Setup::new(directory.path());
     let engine = setup.start();
     engine.tell(&assigned("e1", "L1", "09:00:00"));
     engine.stop().unwrap();
-    let database = rusqlite::Connection::open(directory.path().join(FILE)).unwrap();
-    database.execute_batch("UPDATE policy SET fingerprint = 'another'; DELETE FROM clocks").unwrap();
-    drop(database);
+    setup.policy = edited("within = \"8 hours\"", "within = \"4 hours\"");
+    let refused = setup.try_start().err().unwrap();
+    assert_eq!(refused.kind, FaultKind::PolicyChanged);
+    let told = refused.to_string();
+    let difference =
+        "the version \"Test\" of 2020-01-01T00:00:00Z was edited:\n  - within = \"8 hours\"\n  + within = \"4 hours\"";
+    assert!(told.contains(difference) && told.contains("--accept-changed-policy"), "{told}");
+    // The one that governed is still welcome, also written in another way.
+    setup.policy = edited("within = \"8 hours\"", "within = \"8 hours\" # as signed");
+    setup.try_start().unwrap().stop().unwrap();
+}
+
+#[test]
+fn an_accepted_change_is_told_and_kept() {
+    let directory = tempdir().unwrap();
+    let mut setup = Setup::new(directory.path());
     let engine = setup.start();
-    assert_eq!(engine.get("/v1/clocks").json()["clocks"][0]["lead_id"], "L1");
+    engine.tell(&assigned("e1", "L1", "09:00:00"));
+    engine.tell(&assigned("e2", "L2", "09:00:00"));
+    engine.tell(&status("e3", "L2", "qualified", "09:00:00"));
+    engine.set_and_settle("10:00:00");
+    engine.stop().unwrap();
+    setup.policy = edited("within = \"8 hours\"", "within = \"4 hours\"");
+    setup.options.accept_changed_policy = true;
+    let engine = setup.start();
+    assert_eq!(engine.notices()[3..], ["sla.deadline_moved L1 10:00:00"]);
+    let clocks = engine.get("/v1/clocks").json();
+    assert_eq!(
+        (&clocks["clocks"][0]["lead_id"], &clocks["clocks"][0]["due_at"]),
+        (&"L1".into(), &at("13:00:00").to_string().into())
+    );
+    engine.stop().unwrap();
+    // It is the policy now, and told once.
+    setup.options.accept_changed_policy = false;
+    let engine = setup.start();
+    engine.set_and_settle("13:01:00");
+    assert_eq!(engine.notices()[4..], ["sla.reminder L1 11:00:00", "sla.breached L1 13:00:00"]);
+}
+
+#[test]
+fn a_promise_that_an_accepted_change_takes_away_is_retracted() {
+    let directory = tempdir().unwrap();
+    let mut setup = Setup::new(directory.path());
+    let engine = setup.start();
+    engine.tell(&assigned("e1", "L1", "09:00:00"));
+    engine.stop().unwrap();
+    setup.policy = edited("name = \"disposition\"", "name = \"handling\"");
+    setup.options.accept_changed_policy = true;
+    let engine = setup.start();
+    assert_eq!(engine.notices()[1..], ["sla.retracted L1 09:00:00", "sla.started L1 09:00:00"]);
+}
+
+#[test]
+fn a_version_that_lies_ahead_is_edited_freely() {
+    let directory = tempdir().unwrap();
+    let mut setup = Setup::new(directory.path());
+    setup.policy = edited("2020-01-01", "2099-01-01");
+    let engine = setup.start();
+    engine.tell(&assigned("e1", "L1", "09:00:00"));
+    engine.stop().unwrap();
+    let none = |_: &str| Err(std::io::Error::other("no files here"));
+    let text = POLICY.replace("2020-01-01", "2099-01-01").replace("8 hours", "4 hours");
+    setup.policy = Arc::new(policy::parse("test.toml", &text, &none).unwrap());
+    setup.try_start().unwrap().stop().unwrap();
+    // One for a time that has passed is not.
+    setup.policy = edited("8 hours", "8 hours");
+    assert!(setup.try_start().err().unwrap().to_string().contains("was added for a time that has passed"));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use super::{ENVIRONMENT, tell_load_error, usage};
 use crate::api::{self, Api};
 use crate::config::{LogFormat, Settings};
+use crate::embedded::fault::FaultKind;
 use crate::embedded::intake::Limits;
 use crate::embedded::{self, Embedded, WordLists, metric_words};
 use crate::metrics::Metrics;
@@ -47,6 +48,9 @@ pub struct RunArgs {
     /// The policy: a file, or a directory of versions [default: policy.path of the settings]
     #[arg(long, value_name = "PATH")]
     pub policy: Option<PathBuf>,
+    /// Take a policy whose versions in force were edited: every promise that changes is told by notices
+    #[arg(long)]
+    pub accept_changed_policy: bool,
 }
 
 pub fn run(args: RunArgs) -> ExitCode {
@@ -77,7 +81,7 @@ pub fn run(args: RunArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return environment(&format!("no threads can be started: {error}")),
     };
-    let code = runtime.block_on(serve(&settings, policy));
+    let code = runtime.block_on(serve(&settings, policy, args.accept_changed_policy));
     // A read that hangs on a failed disk does not keep the process.
     runtime.shutdown_timeout(FAIL_PATIENCE);
     code
@@ -109,13 +113,14 @@ pub fn embedded_options(settings: &Settings) -> embedded::Options {
         instance: settings.engine.instance.clone(),
         grace_ms: settings.engine.grace_ms,
         retention_ms: settings.engine.retention_ms,
+        accept_changed_policy: false,
         future_tolerance_ms: settings.engine.future_tolerance_ms,
         max_bytes: settings.max_store_bytes,
         limits: Limits::default(),
     }
 }
 
-async fn serve(settings: &Settings, policy: Arc<Policy>) -> ExitCode {
+async fn serve(settings: &Settings, policy: Arc<Policy>, accept_changed_policy: bool) -> ExitCode {
     let slas: Vec<String> = policy.families.iter().map(|family| family.name.clone()).collect();
     let metrics = match Metrics::new(metric_words(&slas, &WordLists::default())) {
         Ok(metrics) => Arc::new(metrics),
@@ -125,9 +130,14 @@ async fn serve(settings: &Settings, policy: Arc<Policy>) -> ExitCode {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(error), _) | (_, Err(error)) => return environment(&format!("signals cannot be received: {error}")),
     };
-    let started = Embedded::start(embedded_options(settings), policy, Arc::new(SystemClock), metrics.clone());
+    let options = embedded::Options { accept_changed_policy, ..embedded_options(settings) };
+    let started = Embedded::start(options, policy, Arc::new(SystemClock), metrics.clone());
     let embedded = match started {
         Ok(embedded) => Arc::new(embedded),
+        Err(fault) if fault.kind == FaultKind::PolicyChanged => {
+            eprintln!("plazo: {fault}");
+            return ExitCode::FAILURE;
+        }
         Err(fault) => return environment(&fault.to_string()),
     };
     let listener = match TcpListener::bind(settings.http.bind).await {
@@ -191,7 +201,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("plazo.toml");
         std::fs::write(&file, "[kafka]\nbrokers = \"localhost:9092\"").expect("a file");
-        let code = run(RunArgs { config: Some(file), policy: None });
+        let code = run(RunArgs { config: Some(file), policy: None, ..RunArgs::default() });
         assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(USAGE)));
     }
 }

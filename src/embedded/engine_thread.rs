@@ -25,6 +25,8 @@ use crate::view::{Held, MAX_RESUBMIT, Phase, Receipt, Status, Unavailable};
 const MAX_EVENTS: usize = 4_096;
 /// Timers fired in one transaction, for the same reason.
 const MAX_FIRES: usize = 4_096;
+/// Leads looked at in one transaction when a changed policy is told.
+const RESETTLED: u32 = 4_096;
 /// Rows removed from each table in one transaction.
 const MAX_SWEPT: usize = 5_000;
 const SWEEP_EVERY_MS: i64 = MINUTE_MS;
@@ -87,6 +89,8 @@ impl Shared {
 pub struct Terms {
     pub grace_ms: i64,
     pub retention_ms: Option<i64>,
+    /// The policy that governed the stored clocks was edited, and the edit accepted.
+    pub policy_changed: bool,
     pub future_tolerance_ms: i64,
 }
 
@@ -146,11 +150,11 @@ impl EngineThread {
         let marks = self.store.marks();
         self.position = marks.last_event;
         shard.restore_position(marks.watermark, &[(0, marks.last_event)]);
-        if !self.store.keep_policy(shard)? {
-            warn!(
-                "the policy differs from the one that the store was last used with; running clocks follow the new one"
-            );
+        if self.terms.policy_changed {
+            self.tell_changed_promises()?;
         }
+        self.store.keep_policy(&self.shard)?;
+        let marks = self.store.marks();
         let seconds = began.elapsed().as_secs_f64();
         self.shared.metrics.restored(seconds, records);
         self.shared.intake.not_before(marks.watermark);
@@ -171,6 +175,21 @@ impl EngineThread {
             "restored"
         );
         self.shared.enter(Phase::Running);
+        Ok(())
+    }
+
+    /// Settles the open leads by the new policy. The policy is kept only when all is told, so that a run cut short goes on.
+    fn tell_changed_promises(&mut self) -> Result<(), StoreFault> {
+        let mut told = 0;
+        let mut from = Some(0);
+        while let Some(slot) = from {
+            let path = self.store.path().to_owned();
+            from = self.shard.resettle(slot, RESETTLED).map_err(|error| StoreFault::of_record(&path, &error))?;
+            told += self.shard.turn().outbox.notices.len();
+            self.store.write(&self.shard, &TurnRows::default(), self.position, self.shared.clock.now())?;
+            self.shard.commit();
+        }
+        warn!(notices = told, "a changed policy was accepted; what it changes was told");
         Ok(())
     }
 

@@ -22,6 +22,8 @@ pub enum FaultKind {
     NewerFormat,
     /// Another process works on the directory.
     InUse,
+    /// The policy that governed stored clocks was edited.
+    PolicyChanged,
     Other,
 }
 
@@ -34,7 +36,7 @@ impl FaultKind {
             FaultKind::ReadOnly => "read_only",
             FaultKind::Io => "io",
             FaultKind::Damaged => "damaged",
-            FaultKind::NewerFormat | FaultKind::InUse | FaultKind::Other => "other",
+            FaultKind::NewerFormat | FaultKind::InUse | FaultKind::PolicyChanged | FaultKind::Other => "other",
         }
     }
 
@@ -52,6 +54,9 @@ impl FaultKind {
             }
             FaultKind::NewerFormat => "start the build that wrote it, or a later one",
             FaultKind::InUse => "stop that process, or give this one another embedded.directory",
+            FaultKind::PolicyChanged => {
+                "put the policy back and write the change as a version of its own with a later effective_from, or start with --accept-changed-policy: every promise that changes is then told"
+            }
             FaultKind::Other => {
                 "this is no known state of the store; keep a copy of the directory before anything else"
             }

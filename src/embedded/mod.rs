@@ -8,6 +8,7 @@ pub mod engine_thread;
 pub mod fault;
 pub mod index;
 pub mod intake;
+pub mod kept_policy;
 pub mod lock;
 pub mod reader;
 pub mod store;
@@ -47,6 +48,8 @@ pub struct Options {
     pub instance: String,
     pub grace_ms: i64,
     pub retention_ms: Option<i64>,
+    /// Take a policy whose versions in force were edited, and tell every promise that changes by it.
+    pub accept_changed_policy: bool,
     pub future_tolerance_ms: i64,
     pub max_bytes: Option<u64>,
     pub limits: Limits,
@@ -102,6 +105,11 @@ impl Embedded {
     ) -> Result<Self, StoreFault> {
         let lock = DirectoryLock::take(&options.directory, &options.instance)?;
         let store = Store::open(&options.directory, options.max_bytes)?;
+        let changed = kept_policy::difference(&store.kept_policy()?, &policy, store.marks().watermark);
+        if let (Some(difference), false) = (&changed, options.accept_changed_policy) {
+            let told = format!("the policy is not the one that its clocks were governed by{difference}");
+            return Err(StoreFault::new(FaultKind::PolicyChanged, store.path(), told));
+        }
         // What an event may say of the future is judged here, against its true receipt.
         let shard_options = engine::Options { future_tolerance_ms: i64::MAX, retention_ms: options.retention_ms };
         let shard = Shard::new(policy.clone(), shard_options, &[INPUT]);
@@ -111,6 +119,7 @@ impl Embedded {
             grace_ms: options.grace_ms,
             retention_ms: options.retention_ms,
             future_tolerance_ms: options.future_tolerance_ms,
+            policy_changed: changed.is_some(),
         };
         let engine = EngineThread::new(shared.clone(), store, shard, terms);
         let ending = Ending { shared: shared.clone() };

@@ -16,6 +16,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use super::fault::{FaultKind, StoreFault};
 use super::index::{ClockRow, OpenClocks};
+use super::kept_policy::KeptVersion;
 use crate::engine::{RecordError, Shard};
 use crate::time::Timestamp;
 
@@ -34,7 +35,8 @@ const CHECKED_BYTES: u64 = 256 << 20;
 
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE policy (position INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL) STRICT;
+CREATE TABLE policy (
+    effective_ms INTEGER PRIMARY KEY, name TEXT NOT NULL, fingerprint TEXT NOT NULL, text TEXT NOT NULL) STRICT;
 CREATE TABLE leads (id TEXT PRIMARY KEY, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE clocks (
     lead_id TEXT NOT NULL, sla TEXT NOT NULL, started_ms INTEGER NOT NULL, ordinal INTEGER NOT NULL,
@@ -256,31 +258,52 @@ impl Store {
         read().map_err(|error| self.fault(&error))?.map_err(|error| StoreFault::of_record(&self.path, &error))
     }
 
-    /// Keeps the policy's fingerprints; `false` if others were kept before. The open clocks are read anew then, as they
-    /// are derived by the policy.
+    /// The versions that the store was last used with, the oldest first.
     ///
     /// # Errors
     /// Where the store fails.
-    pub fn keep_policy(&mut self, shard: &Shard) -> Result<bool, StoreFault> {
-        let path = self.path.clone();
-        self.try_keep_policy(shard).map_err(|error| StoreFault::of_sqlite(&path, &error))
+    pub fn kept_policy(&self) -> Result<Vec<KeptVersion>, StoreFault> {
+        let read = || -> Result<Vec<KeptVersion>, rusqlite::Error> {
+            self.connection
+                .prepare("SELECT name, effective_ms, fingerprint, text FROM policy ORDER BY effective_ms")?
+                .query_map([], |row| {
+                    Ok(KeptVersion {
+                        name: row.get(0)?,
+                        effective_from: Timestamp(row.get(1)?),
+                        fingerprint: row.get(2)?,
+                        text: row.get(3)?,
+                    })
+                })?
+                .collect()
+        };
+        read().map_err(|error| self.fault(&error))
     }
 
-    fn try_keep_policy(&mut self, shard: &Shard) -> Result<bool, rusqlite::Error> {
-        let now: Vec<&str> = shard.policy().versions.iter().map(|version| version.fingerprint.as_str()).collect();
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let kept: Vec<String> = transaction
-            .prepare("SELECT fingerprint FROM policy ORDER BY position")?
-            .query_map([], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
+    /// Keeps the policy. If another one was kept before, the open clocks are read anew, as they are derived by the policy.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub fn keep_policy(&mut self, shard: &Shard) -> Result<(), StoreFault> {
+        let now: Vec<KeptVersion> = shard.policy().versions.iter().map(KeptVersion::of).collect();
+        let kept = self.kept_policy()?;
         if kept == now {
-            return Ok(true);
+            return Ok(());
         }
+        let path = self.path.clone();
+        let anew = !kept.is_empty();
+        self.try_keep_policy(shard, &now, anew).map_err(|error| StoreFault::of_sqlite(&path, &error))
+    }
+
+    fn try_keep_policy(&mut self, shard: &Shard, now: &[KeptVersion], anew: bool) -> Result<(), rusqlite::Error> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("DELETE FROM policy", [])?;
-        for fingerprint in &now {
-            transaction.execute("INSERT INTO policy (fingerprint) VALUES (?1)", [fingerprint])?;
+        for version in now {
+            transaction.execute(
+                "INSERT INTO policy (effective_ms, name, fingerprint, text) VALUES (?1, ?2, ?3, ?4)",
+                params![version.effective_from.ms(), version.name, version.fingerprint, version.text],
+            )?;
         }
-        if !kept.is_empty() {
+        if anew {
             transaction.execute("DELETE FROM clocks", [])?;
             for record in shard.records() {
                 let lead_id = crate::engine::record::lead_id(record);
@@ -288,8 +311,7 @@ impl Store {
                 write_clocks(&transaction, lead_id, rows)?;
             }
         }
-        transaction.commit()?;
-        Ok(kept.is_empty())
+        transaction.commit()
     }
 
     /// Makes a turn durable, whole or not at all. `committed`: the clock, for retention.

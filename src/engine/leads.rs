@@ -108,6 +108,12 @@ impl Leads {
         std::hint::black_box(seen);
     }
 
+    /// Every slot that was ever used.
+    pub fn slots(&self) -> std::ops::Range<Slot> {
+        let last = self.chunks.last().map_or(0, Vec::len);
+        0..(self.chunks.len().saturating_sub(1) * CHUNK + last) as Slot
+    }
+
     pub fn record(&self, slot: Slot) -> Option<&[u8]> {
         self.chunks.get(slot as usize / CHUNK)?.get(slot as usize % CHUNK)?.as_deref()
     }

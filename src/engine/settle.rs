@@ -24,6 +24,8 @@ pub enum Stimulus<'a, 'e> {
     Fact { event: &'a Event<'e>, delivery: u64 },
     /// The instant passes.
     Passing,
+    /// Another policy is to be told from now on; no instant passes by it.
+    Changed,
 }
 
 /// Where a step stands in the log.
@@ -126,6 +128,7 @@ impl Settler {
                 (false, event.time.min(at))
             }
             Stimulus::Passing => (true, at),
+            Stimulus::Changed => (false, at),
         };
         self.deltas.clear();
         self.passed_over = 0;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::leads::{Leads, Slot};
+use super::ledger::Told;
 use super::notice::Outbox;
 use super::record::{self, Lead, RecordError};
 use super::rules::Rules;
@@ -373,9 +374,13 @@ impl Shard {
     }
 
     fn fire(&mut self, slot: Slot, due: Timestamp) -> Result<(), RecordError> {
-        let step = Step { at: due, offsets: &self.positions };
+        self.step(slot, due, Stimulus::Passing)
+    }
+
+    fn step(&mut self, slot: Slot, at: Timestamp, stimulus: Stimulus<'_, '_>) -> Result<(), RecordError> {
+        let step = Step { at, offsets: &self.positions };
         let record = self.leads.record(slot);
-        let settled = self.settler.settle(&self.rules, "", record, Stimulus::Passing, step, &mut self.turn.outbox)?;
+        let settled = self.settler.settle(&self.rules, "", record, stimulus, step, &mut self.turn.outbox)?;
         match settled {
             Settled::Duplicate => {}
             Settled::Changed { next_due } => {
@@ -414,6 +419,24 @@ impl Shard {
             let leads = &self.leads;
             self.wheel.retain(|due, slot| leads.scheduled(slot) == due);
         }
+    }
+
+    /// Settles the leads from slot `from` on that have something open, by the present policy: what their records say of another
+    /// one is corrected. At most `most` slots are looked at; the slot to go on from, `None` at the end.
+    ///
+    /// # Errors
+    /// Where a record is damaged.
+    pub fn resettle(&mut self, from: u32, most: u32) -> Result<Option<u32>, RecordError> {
+        let slots = self.leads.slots();
+        let end = from.saturating_add(most).min(slots.end);
+        for slot in from..end {
+            let Some(record) = self.leads.record(slot) else { continue };
+            self.settler.lead.decode(record)?;
+            if self.settler.lead.ledger.iter().any(Told::is_open) {
+                self.step(slot, self.watermark, Stimulus::Changed)?;
+            }
+        }
+        Ok((end < slots.end).then_some(end))
     }
 
     /// What the open turn has to say.

@@ -39,6 +39,8 @@ pub struct Version {
     pub timezone: Tz,
     /// Hash of the checked content, its calendars and the zone database's version: hexadecimal.
     pub fingerprint: String,
+    /// The file as it is written.
+    pub text: String,
     pub lifecycle: Lifecycle,
     pub calendars: Vec<(String, Arc<Calendar>)>,
     pub slas: Vec<Sla>,

@@ -138,6 +138,7 @@ fn version(root: &Table<'_, '_>, read: ReadFile<'_>) -> Option<(Version, usize)>
         between: head.between,
         timezone,
         fingerprint: String::new(),
+        text: source.text.to_owned(),
         lifecycle,
         calendars,
         slas,

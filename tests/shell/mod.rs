@@ -68,6 +68,7 @@ pub struct Setup {
     pub options: Options,
     pub http: Http,
     pub clock: Arc<Hand>,
+    pub policy: Arc<Policy>,
 }
 
 impl Setup {
@@ -78,6 +79,7 @@ impl Setup {
                 instance: "test".to_owned(),
                 grace_ms: 0,
                 retention_ms: Some(400 * DAY_MS),
+                accept_changed_policy: false,
                 future_tolerance_ms: 5 * MINUTE_MS,
                 max_bytes: None,
                 limits: Limits::default(),
@@ -89,6 +91,7 @@ impl Setup {
                 max_body_bytes: 8 << 20,
             },
             clock: Arc::new(Hand(AtomicI64::new(at("09:00:00").ms()))),
+            policy: policy(),
         }
     }
 
@@ -104,12 +107,12 @@ impl Setup {
 
     pub fn try_start(&self) -> Result<Embedded, StoreFault> {
         let metrics = Arc::new(metrics());
-        Embedded::start(self.options.clone(), policy(), self.clock.clone(), metrics)
+        Embedded::start(self.options.clone(), self.policy.clone(), self.clock.clone(), metrics)
     }
 
     pub fn start(&self) -> Engine {
         let metrics = Arc::new(metrics());
-        let embedded = Embedded::start(self.options.clone(), policy(), self.clock.clone(), metrics.clone());
+        let embedded = Embedded::start(self.options.clone(), self.policy.clone(), self.clock.clone(), metrics.clone());
         let embedded = Arc::new(embedded.unwrap_or_else(|fault| panic!("{fault}")));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");

@@ -108,3 +108,23 @@ fn a_late_change_retargets_from_when_it_happened() {
         assert_eq!(t.news(), ["2 14:00 breached disposition#1 by ana"]);
     });
 }
+
+#[test]
+fn another_policy_is_told_to_open_leads_and_no_instant_passes_by_it() {
+    let mut t = Timeline::new(DISPOSITION);
+    t.at("2 10:00", assigned("ana")).at("2 10:00", assigned("bia").of("L2")).at("2 11:00", status("nurture").of("L2"));
+    t.until("2 14:00");
+    t.news();
+    let mut next = Timeline::new(&DISPOSITION.replace("8 hours", "4 hours"));
+    for record in t.shard.records() {
+        next.shard.restore_record(record.into()).expect("a stored record");
+    }
+    next.shard.restore_position(t.shard.watermark(), &[(0, 3)]);
+    assert_eq!(next.shard.resettle(0, 1), Ok(Some(1)));
+    assert_eq!(next.shard.resettle(1, 1), Ok(None));
+    next.collect();
+    // Due at the watermark itself: that instant has not passed.
+    assert_eq!(next.news(), ["2 14:00 deadline_moved disposition#1 due 2 14:00"]);
+    next.until("2 14:01");
+    assert_eq!(next.news(), ["2 14:00 breached disposition#1 late by ana"]);
+}
