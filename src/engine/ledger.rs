@@ -137,10 +137,6 @@ impl Told {
         }
     }
 
-    pub fn is(&self, sla: Sym, start: Timestamp, ordinal: u32) -> bool {
-        self.sla == sla && self.start == start && self.ordinal == ordinal
-    }
-
     pub(super) fn encode(&self, origin: Timestamp, out: &mut Vec<u8>) {
         let mut flags = 0;
         for (set, bit) in [
