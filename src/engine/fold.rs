@@ -319,9 +319,7 @@ impl Fold {
     /// No clock runs: does this fact start one, or bring one back?
     fn idle(&mut self, rules: &Rules, family: u16, change: &Change<'_>) {
         let at = change.at();
-        let in_force = rules.policy.in_force(at);
-        let words = rules.policy.words_at(at);
-        let (version, sla_index, exists) = rules.definition(family, words);
+        let (version, sla_index, exists) = rules.definition(family, usize::from(change.after.words));
         let sla = rules.sla(version, sla_index);
         let lifecycle = &rules.version(version).lifecycle;
         let was = change.status(rules, version, &change.before);
@@ -393,7 +391,7 @@ impl Fold {
             return;
         }
         thread.awaits_owner = false;
-        if in_force.is_none() {
+        if rules.policy.in_force(at).is_none() {
             thread.not_started.before_first_version += 1;
             return;
         }
@@ -418,7 +416,7 @@ impl Fold {
 
     /// A touch starts the next interval, by the version in force.
     fn recur(&mut self, rules: &Rules, family: u16, change: &Change<'_>) {
-        let (version, index, exists) = rules.definition(family, rules.policy.words_at(change.at()));
+        let (version, index, exists) = rules.definition(family, usize::from(change.after.words));
         if !exists {
             return;
         }

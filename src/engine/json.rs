@@ -18,12 +18,15 @@ fn needs_escape(text: &[u8]) -> bool {
     const TOPS: u64 = 0x8080_8080_8080_8080;
     let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word & TOPS;
     let holds = |word: u64, byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    let (words, rest) = text.as_chunks::<8>();
-    let found = words.iter().fold(0, |found, word| {
+    let special = |word: &[u8; 8]| {
         let word = u64::from_le_bytes(*word);
-        found | below(word, 0x20) | holds(word, b'"') | holds(word, b'\\')
-    });
-    found != 0 || rest.iter().any(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\'))
+        below(word, 0x20) | holds(word, b'"') | holds(word, b'\\')
+    };
+    match text.last_chunk() {
+        // The last eight bytes may overlap those before them.
+        Some(last) => text.as_chunks().0.iter().fold(special(last), |found, word| found | special(word)) != 0,
+        None => text.iter().any(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\')),
+    }
 }
 
 /// A number of decimal digits, without a detour over a string.

@@ -142,13 +142,8 @@ impl Told {
         self.started.stands && self.outcome.is_none()
     }
 
-    pub fn is(&self, sla: Sym, start: Timestamp, ordinal: u32) -> bool {
-        self.sla == sla && self.start == start && self.ordinal == ordinal
-    }
-
     pub(super) fn encode(&self, origin: Timestamp, out: &mut Vec<u8>) {
-        let mut flags = 0;
-        for (set, bit) in [
+        let flags = [
             (self.ordinal != 0, flag::ORDINAL),
             (self.started.stands, flag::STANDS),
             (self.started.count != 1, flag::COUNT),
@@ -162,9 +157,9 @@ impl Told {
             (!self.pauses.is_empty(), flag::PAUSES),
             (self.outcome.is_some(), flag::OUTCOME),
             (self.outcomes != self.expected_outcomes(), flag::OUTCOMES),
-        ] {
-            flags |= if set { bit } else { 0 };
-        }
+        ]
+        .iter()
+        .fold(0, |flags, (set, bit)| flags | (u64::from(*set) * bit));
         write_varint(out, flags);
         write_varint(out, u64::from(self.sla));
         write_zigzag(out, self.start.0.wrapping_sub(origin.0));

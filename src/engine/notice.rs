@@ -418,9 +418,10 @@ impl<D: WriteJson> WriteJson for CloudEvent<'_, D> {
         self.id.write_json(out);
         out.extend_from_slice(b",\"source\":");
         self.source.write_json(out);
-        out.extend_from_slice(b",\"type\":");
-        self.r#type.write_json(out);
-        out.extend_from_slice(b",\"subject\":");
+        // A kind's name holds nothing to escape.
+        out.extend_from_slice(b",\"type\":\"");
+        out.extend_from_slice(self.r#type.as_bytes());
+        out.extend_from_slice(b"\",\"subject\":");
         self.subject.write_json(out);
         out.extend_from_slice(b",\"time\":");
         self.time.write_json(out);

@@ -13,7 +13,7 @@ use super::ledger::{Claim, Deadline, Mark, Outcome, OutcomeTold, PauseTold, Told
 use super::notice::{NoticeId, NoticeKind, Outbox, Statement};
 use super::record::{Lead, RecordError, Sym};
 use super::rules::Rules;
-use super::speech::{Said, Speaker, Speech};
+use super::speech::{Said, Speaker, Speech, family_of};
 use crate::event::Event;
 use crate::time::Timestamp;
 
@@ -94,6 +94,8 @@ pub struct Settler {
     /// How long a settled lead is kept after its last fact; `None`: for ever.
     retention_ms: Option<i64>,
     speech: Speech,
+    /// Of the ledger's entries, each at its entry's place.
+    families: Vec<u16>,
 }
 
 impl Settler {
@@ -132,17 +134,21 @@ impl Settler {
         };
         self.deltas.clear();
         self.passed_over = 0;
-        self.count_open(rules, -1);
+        self.families.clear();
+        let lead = &self.lead;
+        self.families.extend(lead.ledger.iter().map(|told| family_of(rules, lead.str(told.sla))));
+        self.count_open(-1);
         self.fold.run(rules, &self.lead, at, inclusive);
         let mut ledger = std::mem::take(&mut self.lead.ledger);
         let mut diff =
             Diff { rules, at, inclusive, moved_at, speech: &mut self.speech, passed_over: 0, next: Timestamp::MAX };
         diff.speech.clear();
-        diff.vanished(&self.lead, &self.fold, &mut ledger);
+        diff.vanished(&self.lead, &self.fold, &self.families, &mut ledger);
         for (index, clock) in self.fold.clocks.iter().enumerate() {
-            let sla = self.lead.intern(rules.family_name(clock.family));
-            let known = ledger.iter().position(|told| told.is(sla, clock.start, clock.ordinal));
+            let known = self.families.iter().zip(&ledger).position(|(family, told)| is_told(clock, *family, told));
             let known = known.unwrap_or_else(|| {
+                let sla = self.lead.intern(rules.family_name(clock.family));
+                self.families.push(clock.family);
                 ledger.push(Told::new(sla, clock.start, clock.ordinal, clock.told_deadline()));
                 ledger.len() - 1
             });
@@ -156,7 +162,7 @@ impl Settler {
         self.lead.ledger = ledger;
         let speaker = Speaker { rules, lead: &self.lead, fold: &self.fold, step };
         self.speech.tell(speaker, outbox);
-        self.count_open(rules, 1);
+        self.count_open(1);
         if let Some(drop_at) = self.lead.kept_until(next_due, self.retention_ms) {
             if inclusive && drop_at <= at {
                 return Ok(Settled::Dropped);
@@ -167,10 +173,9 @@ impl Settler {
         Ok(Settled::Changed { next_due })
     }
 
-    fn count_open(&mut self, rules: &Rules, by: i64) {
-        for told in &self.lead.ledger {
+    fn count_open(&mut self, by: i64) {
+        for (&family, told) in self.families.iter().zip(&self.lead.ledger) {
             let Some(state) = OpenState::of(told) else { continue };
-            let family = super::speech::family_of(rules, self.lead.str(told.sla));
             match self.deltas.iter_mut().find(|delta| (delta.0, delta.1) == (family, state)) {
                 Some(delta) => delta.2 += by,
                 None => self.deltas.push((family, state, by)),
@@ -205,15 +210,9 @@ impl Diff<'_> {
     }
 
     /// Clocks that were told and are no more: every claim is taken back, the last told first (SEMANTICS 12.40).
-    fn vanished(&mut self, lead: &Lead, fold: &Fold, ledger: &mut [Told]) {
-        for told in ledger.iter_mut().filter(|told| told.started.stands) {
-            let name = lead.str(told.sla);
-            let stands = fold.clocks.iter().any(|clock| {
-                clock.start == told.start
-                    && clock.ordinal == told.ordinal
-                    && self.rules.family_name(clock.family) == name
-            });
-            if stands {
+    fn vanished(&mut self, lead: &Lead, fold: &Fold, families: &[u16], ledger: &mut [Told]) {
+        for (&family, told) in families.iter().zip(ledger).filter(|(_, told)| told.started.stands) {
+            if fold.clocks.iter().any(|clock| is_told(clock, family, told)) {
                 continue;
             }
             let reason = "clock_withdrawn";
@@ -511,6 +510,11 @@ pub struct ToldKey {
     pub start: Timestamp,
     pub ordinal: u32,
     pub deadline: Deadline,
+}
+
+/// Whether the ledger's entry of an SLA is of this clock.
+fn is_told(clock: &Clock, family: u16, told: &Told) -> bool {
+    (clock.family, clock.start, clock.ordinal) == (family, told.start, told.ordinal)
 }
 
 fn told_key(told: &Told) -> ToldKey {

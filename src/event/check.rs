@@ -112,6 +112,9 @@ pub(super) fn has_controls(text: &str) -> bool {
 
 /// `application/json`, `text/json` or any `+json`, with or without parameters.
 pub(super) fn is_json(content_type: &str) -> bool {
+    if content_type == "application/json" {
+        return true;
+    }
     let media_type = content_type.split(';').next().unwrap_or_default().trim().as_bytes();
     media_type.eq_ignore_ascii_case(b"application/json")
         || media_type.eq_ignore_ascii_case(b"text/json")
