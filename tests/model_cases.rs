@@ -576,7 +576,7 @@ fn on_change_a_target_whose_time_is_up_is_breached_at_once_and_what_is_broken_st
         .at(0, assigned("ana"))
         .at(6, source("webinar"))
         .at(7, source("list"))
-        .tells(20, &["started@0 due @8", "deadline_moved@6 due @4", "breached@4<6 late"]);
+        .tells(20, &["started@0 due @8", "breached@4<6 late", "deadline_moved@6 due @4"]);
 }
 
 #[test]

@@ -238,6 +238,8 @@ struct Course<'a> {
     pauses: Vec<(Timestamp, Option<Timestamp>)>,
     last_resume: Option<Timestamp>,
     cut_short: Option<Timestamp>,
+    /// By the facts before those of this instant.
+    broken: bool,
 }
 
 impl<'a> Course<'a> {
@@ -323,6 +325,10 @@ impl<'a> Course<'a> {
     }
 
     fn by_value(&mut self, state: &State) {
+        // Where all targets are looked at, these are among them.
+        if self.sla.retarget && !self.broken {
+            return;
+        }
         let found = self
             .sla
             .targets
@@ -345,19 +351,15 @@ impl<'a> Course<'a> {
     /// `retarget = "on_change"`: another target that now matches counts from where the allowance began, with the pauses
     /// since. What is broken stays broken.
     fn look(&mut self, at: Timestamp, state: &State) {
-        let broken = match &self.hold {
-            None => self.due < at,
-            Some(held) => held.remaining_ms.is_none(),
-        };
-        if broken || self.ends_at(at) {
+        if self.broken || self.ends_at(at) {
             return;
         }
         let (target, due) = choose(self.version, self.sla, state, self.allowed_from);
-        if std::ptr::eq(target, self.target) {
-            return;
-        }
         if matches!(target.promise, Promise::By(_)) {
             self.follow(target, due);
+            return;
+        }
+        if std::ptr::eq(target, self.target) {
             return;
         }
         (self.target, self.due, self.base) = (target, due, self.allowed_from);
@@ -396,10 +398,19 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cyc
         pauses: Vec::new(),
         last_resume: None,
         cut_short: None,
+        broken: false,
     };
+    let mut last = None;
     for (at, change) in run.changes.iter().copied() {
         // The facts of an instant come before what its passing brings.
         course.pass(at.plus_ms(-1));
+        if last != Some(at) {
+            last = Some(at);
+            course.broken = match &course.hold {
+                None => course.due < at,
+                Some(held) => held.remaining_ms.is_none(),
+            };
+        }
         match change {
             Change::Pause => course.pause(at),
             Change::Resume => {

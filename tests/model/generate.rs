@@ -283,7 +283,7 @@ fn slas() -> impl Strategy<Value = SlaSpec> {
             if calendar {
                 promises.extend(open);
                 promises.extend(open);
-                at_most.extend(open);
+                at_most.extend(["2 business hours", "4 business hours", "1 business days", "2 business days"]);
                 rungs = open_reminders.to_vec();
                 ladder = open_steps.to_vec();
             }

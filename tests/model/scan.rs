@@ -191,12 +191,14 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
             || (rules.opportunity && moment.is_opportunity())
             || (entered && reading.within(&rules.status, &moment.after))
             || (entered && reading.stage_changed_to_start(moment));
-        let anew = match reading.sla.reopen {
+        // The version of the last clock says what its end means for those to come.
+        let last = runs.last().filter(|run| run.life == moment.after.life);
+        let reopen = last.map_or(reading.sla, |run| self::reading(policy, run).sla).reopen;
+        let anew = match reopen {
             Reopen::NewCycle => reading.comes_back(moment),
             // Where there is no clock to continue, another begins; never after one that an act stopped.
             Reopen::Continue => {
-                let last = runs.last().filter(|run| run.life == moment.after.life).and_then(|run| run.end.as_ref());
-                let acted = last.is_some_and(|end| end.how == How::Act);
+                let acted = last.and_then(|run| run.end.as_ref()).is_some_and(|end| end.how == How::Act);
                 !acted && reading.in_end(&moment.before) && !reading.in_end(&moment.after)
             }
             Reopen::Ignore => false,
@@ -211,7 +213,7 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
             continue;
         }
         let before_in_life = runs.iter().any(|run| run.life == moment.after.life);
-        if reading.sla.reopen == Reopen::Ignore && before_in_life && !touched {
+        if reopen == Reopen::Ignore && before_in_life && !touched {
             continue;
         }
         // In one fact: stop wins, nothing starts.
