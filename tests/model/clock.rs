@@ -402,8 +402,7 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cyc
     };
     let mut last = None;
     for (at, change) in run.changes.iter().copied() {
-        // The facts of an instant come before what its passing brings.
-        course.pass(at.plus_ms(-1));
+        course.pass(at);
         if last != Some(at) {
             last = Some(at);
             course.broken = match &course.hold {
@@ -426,10 +425,11 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cyc
     }
     match &run.end {
         Some(end) => {
-            course.pass(end.at.plus_ms(-1));
+            course.pass(end.at);
             course.end(end.at);
         }
-        None => course.pass(limit),
+        // A pause is over before the facts of that instant, whatever they say.
+        None => course.pass(moments.last().map_or(limit, |last| last.time.max(limit))),
     }
     let measure = course.measure();
     let bound = course.bound();
@@ -505,11 +505,14 @@ fn step_at(
         return Some(step);
     }
     for (from, to) in pauses {
-        let from = (*from).max(due);
-        if to.is_some_and(|to| to <= from) || from > step {
+        // One that held a `by` deadline began before there was a ladder.
+        if *from < due {
             continue;
         }
-        let remaining = measure.between(from, step);
+        if to.is_some_and(|to| to <= *from) || *from > step {
+            continue;
+        }
+        let remaining = measure.between(*from, step);
         step = measure.add((*to)?, remaining);
     }
     Some(step)

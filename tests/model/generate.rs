@@ -194,14 +194,18 @@ fn toml(from: Timestamp, slas: &[SlaSpec]) -> String {
             Some(Touches::Any) => put(&mut out, "recur = { activity = \"any\" }".to_owned()),
             Some(Touches::Calls) => put(&mut out, "recur = { activity = [\"call\"] }".to_owned()),
         }
+        let by = "[[sla.target]]\nwhen = { respond_by = { present = true } }\nby = \"respond_by\"".to_owned();
         if sla.retarget {
             put(&mut out, "retarget = \"on_change\"".to_owned());
+        }
+        if sla.by && sla.retarget {
+            put(&mut out, by.clone());
         }
         if let Some((when, within)) = sla.segment {
             put(&mut out, format!("[[sla.target]]\nwhen = {{ {when} }}\nwithin = \"{within}\""));
         }
-        if sla.by {
-            put(&mut out, "[[sla.target]]\nwhen = { respond_by = { present = true } }\nby = \"respond_by\"".to_owned());
+        if sla.by && !sla.retarget {
+            put(&mut out, by);
         }
         put(&mut out, format!("[[sla.target]]\nwithin = \"{}\"", sla.within));
         for text in &sla.reminders {
