@@ -6,7 +6,7 @@
 
 mod model;
 
-use model::generate::{BASE, PolicySpec, SlaSpec, Starts, Stops, TOLERANCE_MS, event, hours};
+use model::generate::{BASE, PolicySpec, SlaSpec, Starts, Stops, TOLERANCE_MS, Touches, event, hours};
 use model::{Answer, Run, Said, Step};
 use plazo::event::{Fact, FactKind};
 use plazo::policy::{Reopen, Stage};
@@ -466,4 +466,197 @@ fn case_45_a_reassignment_after_an_act_stopped_the_clock_starts_nothing() {
         .at(1, call())
         .at(2, assigned("bea"))
         .tells(20, &["started@0 due @8", "met@1"]);
+}
+
+fn source(name: &'static str) -> Fact<'static> {
+    let attributes = [("source".into(), name.into())].into_iter().collect();
+    Fact { attributes, ..Fact::new(FactKind::Updated) }
+}
+
+/// Webinar leads within four hours, others within eight; a change chooses again.
+fn retargeted() -> SlaSpec {
+    SlaSpec { retarget: true, segment: Some(("source = \"webinar\"", "4 hours")), ..disposition() }
+}
+
+fn cadence() -> SlaSpec {
+    SlaSpec { recur: Some(Touches::Calls), ..disposition() }
+}
+
+#[test]
+fn at_most_resumes_the_clock_by_itself_and_the_status_pauses_it_no_more() {
+    let sla = SlaSpec { at_most: Some("12 hours"), ..disposition() };
+    Timeline::of(sla)
+        .at(0, assigned("ana"))
+        .at(2, status("on_hold"))
+        .at(15, status("new"))
+        .at(16, status("on_hold"))
+        .tells(30, &["started@0 due @8", "paused@2 left 6h", "resumed@14 due @20", "breached@20"]);
+}
+
+#[test]
+fn at_most_bounds_the_pauses_of_a_clock_together() {
+    let sla = SlaSpec { at_most: Some("12 hours"), ..disposition() };
+    Timeline::of(sla)
+        .at(0, assigned("ana"))
+        .at(2, status("on_hold"))
+        .at(10, status("new"))
+        .at(11, status("on_hold"))
+        .tells(
+            30,
+            &[
+                "started@0 due @8",
+                "paused@2 left 6h",
+                "resumed@10 due @16",
+                "paused@11 left 5h",
+                "resumed@15 due @20",
+                "breached@20",
+            ],
+        );
+}
+
+#[test]
+fn at_most_in_business_days_is_kept_between_pauses_as_open_time() {
+    let sla = SlaSpec { calendar: true, within: "8 business hours", at_most: Some("1 business days"), ..disposition() };
+    // At most from Monday 10:00 to Tuesday 10:00: of its nine open hours six are used by 16:00, so that a pause from
+    // Tuesday 12:00 is over at 15:00.
+    Timeline::of(sla)
+        .at(2, assigned("ana"))
+        .at(2, status("on_hold"))
+        .at(8, status("new"))
+        .at(28, status("on_hold"))
+        .tells(
+            60,
+            &[
+                "started@2 due @10",
+                "paused@2 left 8h",
+                "resumed@8 due @31",
+                "paused@28 left 3h",
+                "resumed@31 due @34",
+                "breached@34",
+            ],
+        );
+}
+
+#[test]
+fn at_most_ends_a_pause_that_held_only_the_ladder() {
+    let sla = SlaSpec { at_most: Some("2 hours"), escalations: vec!["2 hours"], ..disposition() };
+    Timeline::of(sla).at(0, assigned("ana")).at(9, status("on_hold")).tells(
+        20,
+        &["started@0 due @8", "breached@8", "paused@9 left 0h", "resumed@11 due @8", "escalated@12 2 hours"],
+    );
+}
+
+#[test]
+fn a_late_fact_that_ends_a_pause_sooner_moves_the_deadline_that_at_most_gave() {
+    let sla = SlaSpec { at_most: Some("4 hours"), ..disposition() };
+    Timeline::of(sla)
+        .at(0, assigned("ana"))
+        .at(2, status("on_hold"))
+        .late(7, 3, status("new"))
+        .tells(8, &["started@0 due @8", "paused@2 left 6h", "resumed@6 due @12", "deadline_moved@3<7 due @9"]);
+}
+
+#[test]
+fn on_change_the_target_is_chosen_again_as_of_the_start() {
+    Timeline::of(retargeted())
+        .at(0, assigned("ana"))
+        .at(2, source("webinar"))
+        .at(3, source("list"))
+        .tells(20, &["started@0 due @8", "deadline_moved@2 due @4", "deadline_moved@3 due @8", "breached@8"]);
+    // Without `on_change` the promise stands.
+    Timeline::of(SlaSpec { retarget: false, ..retargeted() })
+        .at(0, assigned("ana"))
+        .at(2, source("webinar"))
+        .tells(20, &["started@0 due @8", "breached@8"]);
+}
+
+#[test]
+fn on_change_a_target_whose_time_is_up_is_breached_at_once_and_what_is_broken_stays_broken() {
+    Timeline::of(retargeted())
+        .at(0, assigned("ana"))
+        .at(6, source("webinar"))
+        .at(7, source("list"))
+        .tells(20, &["started@0 due @8", "breached@4<6 late", "deadline_moved@6 due @4"]);
+}
+
+#[test]
+fn on_change_counts_the_pauses_so_far_and_while_paused_tells_what_remains() {
+    Timeline::of(retargeted())
+        .at(0, assigned("ana"))
+        .at(1, status("on_hold"))
+        .at(3, source("webinar"))
+        .at(5, status("new"))
+        .at(6, source("list"))
+        .tells(
+            20,
+            &[
+                "started@0 due @8",
+                "paused@1 left 7h",
+                "deadline_moved@3 left 3h",
+                "resumed@5 due @8",
+                "deadline_moved@6 due @12",
+                "breached@12",
+            ],
+        );
+}
+
+#[test]
+fn on_change_after_a_restart_counts_from_the_restart() {
+    Timeline::of(SlaSpec { restart: true, ..retargeted() })
+        .at(0, assigned("ana"))
+        .at(3, assigned("bea"))
+        .at(5, source("webinar"))
+        .tells(6, &["started@0 due @8", "deadline_moved@3 due @11", "deadline_moved@5 due @7"]);
+}
+
+#[test]
+fn a_cadence_is_met_by_each_touch_which_starts_the_next_clock_until_the_stop() {
+    let email = Fact { activity: Some("email".into()), ..fact(FactKind::Activity) };
+    let robot = Fact { automated: true, ..call() };
+    Timeline::of(cadence())
+        .at(-1, call())
+        .at(0, assigned("ana"))
+        .at(1, email)
+        .at(2, robot)
+        .at(3, call())
+        .at(12, call())
+        .at(13, status("qualified"))
+        .at(14, call())
+        .tells(
+            40,
+            &[
+                "started@0 due @8",
+                "started@3 cycle 2 due @11",
+                "met@3",
+                "breached@11 cycle 2",
+                "started@12 cycle 3 due @20",
+                "met_late@12 cycle 2",
+                "met@13 cycle 3",
+            ],
+        );
+}
+
+#[test]
+fn a_cadence_goes_on_where_a_lead_that_comes_back_is_ignored() {
+    Timeline::of(SlaSpec { reopen: Reopen::Ignore, ..cadence() })
+        .at(0, assigned("ana"))
+        .at(3, call())
+        .at(4, status("qualified"))
+        .at(5, status("new"))
+        .tells(20, &["started@0 due @8", "started@3 cycle 2 due @11", "met@3", "met@4 cycle 2"]);
+}
+
+#[test]
+fn a_touch_while_paused_meets_the_clock_and_the_next_one_starts_paused() {
+    Timeline::of(cadence()).at(0, assigned("ana")).at(1, status("on_hold")).at(3, call()).at(4, status("new")).tells(
+        6,
+        &[
+            "started@0 due @8",
+            "paused@1 left 7h",
+            "started@3 cycle 2 left 8h",
+            "paused@3 cycle 2 left 8h",
+            "met@3",
+            "resumed@4 cycle 2 due @12",
+        ],
+    );
 }

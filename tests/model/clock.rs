@@ -1,5 +1,5 @@
 //! One run of an SLA with its target, deadline, rungs and steps (SEMANTICS §4, §5, §7; 12.8, 12.10, 12.19 to 12.21,
-//! 12.34, 12.35, 12.41, 12.44).
+//! 12.34, 12.35, 12.41, 12.44), `pause.at_most` and `retarget`.
 
 use std::collections::BTreeMap;
 
@@ -30,6 +30,8 @@ pub struct Clock {
     pub remaining_ms: Option<i64>,
     /// The pause in force, also one after the breach.
     pub paused_since: Option<Timestamp>,
+    /// When a pause that lasts has used up what the SLA allows.
+    pub bound: Option<Timestamp>,
     /// The pause that the clock's end cut short.
     pub cut_short: Option<Timestamp>,
     /// In order, with their ends.
@@ -65,8 +67,9 @@ impl Clock {
     }
 }
 
-/// All clocks of a lead by these facts, in order of family and start.
-pub fn clocks(policy: &Policy, facts: &[Seen]) -> Vec<Clock> {
+/// All clocks of a lead by these facts and the time that has passed up to `limit` (inclusive), in order of family and
+/// start.
+pub fn clocks(policy: &Policy, facts: &[Seen], limit: Timestamp) -> Vec<Clock> {
     let moments = walk(facts);
     let mut clocks: Vec<Clock> = Vec::new();
     for family in 0..policy.families.len() {
@@ -74,7 +77,7 @@ pub fn clocks(policy: &Policy, facts: &[Seen]) -> Vec<Clock> {
         for run in scan::runs(policy, family, &moments) {
             let ordinal = starts.iter().filter(|start| **start == run.start).count();
             starts.push(run.start);
-            clocks.push(derive(policy, &run, &moments, starts.len(), ordinal));
+            clocks.push(derive(policy, &run, &moments, limit, (starts.len(), ordinal)));
         }
     }
     clocks
@@ -152,6 +155,8 @@ struct Hold {
     remaining_ms: Option<i64>,
     /// When the allowance began anew during the pause, and the deadline it would have without one.
     anew: Option<(Timestamp, Timestamp)>,
+    /// When `at_most` ends it.
+    bound: Option<Timestamp>,
 }
 
 /// A share of what lies between `base` and `due`, less pauses; one that begins exactly at it holds it.
@@ -185,101 +190,251 @@ fn share_at(
     unreachable!("the last span takes what is left")
 }
 
-fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal: usize) -> Clock {
-    let version = &policy.versions[run.version];
-    let sla = &version.slas[run.sla];
-    let at_start = state_at(moments, run.start);
-    let (mut target, mut due) = choose(version, sla, &at_start, run.start);
-    let mut by = matches!(target.promise, Promise::By(_));
+/// What `pause.at_most` leaves to the pauses of one clock.
+enum Allowance<'a> {
+    Endless,
+    /// Nothing used yet: the first pause may last as long as a target of this length would.
+    Whole(&'a Duration),
+    /// What the pauses before left, in the measure of the duration.
+    Left(&'a Duration, i64),
+}
 
-    let measure_open = |target: &'_ Target| matches!(&target.promise, Promise::Within(d) if d.is_business());
-
-    let mut base = run.start;
-    let mut hold: Option<Hold> = None;
-    let mut pauses: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
-    let mut last_resume: Option<Timestamp> = None;
-    let mut cut_short: Option<Timestamp> = None;
-
-    let changes = run.changes.iter().copied();
-    let stop_while_paused = run.end.as_ref().map(|end| (end.at, Change::Resume));
-    let mut all: Vec<(Timestamp, Change)> = changes.collect();
-    // An end while paused is judged as if the clock ran again at that instant; it is no resumption to be told.
-    let told_changes = all.len();
-    all.extend(stop_while_paused);
-
-    for (place, (at, change)) in all.into_iter().enumerate() {
-        let measure = Measure { schedule: &target.schedule, open: measure_open(target) };
-        match change {
-            Change::Pause => {
-                pauses.push((at, None));
-                let before = due > at;
-                hold = Some(Hold {
-                    since: at,
-                    due_before: due,
-                    remaining_ms: before.then(|| measure.between(at, due)),
-                    anew: None,
-                });
-            }
-            Change::Resume => {
-                let Some(held) = hold.take() else { continue };
-                if let Some(last) = pauses.last_mut() {
-                    last.1 = Some(at);
-                }
-                if place < told_changes {
-                    last_resume = Some(at);
-                } else {
-                    cut_short = Some(held.since);
-                }
-                // A pause, or what is left of it, that has no length changes nothing.
-                let unpaused = match held.anew {
-                    Some((since, due)) => (since == at).then_some(due),
-                    None => (held.since == at).then_some(held.due_before),
-                };
-                if !by && let Some(remaining) = held.remaining_ms {
-                    due = unpaused.unwrap_or_else(|| measure.add(at, remaining));
-                }
-            }
-            Change::Reassign => {
-                let Promise::Within(duration) = &target.promise else { continue };
-                // At the very instant of the end there is nobody left to give a full allowance.
-                let ends_here = run.end.as_ref().is_some_and(|end| end.at == at);
-                if sla.on_reassign != OnReassign::Restart || ends_here {
-                    continue;
-                }
-                let anew = add(&target.schedule, at, duration);
-                match &mut hold {
-                    None if at < due => {
-                        due = anew;
-                        base = at;
-                    }
-                    Some(held) if held.remaining_ms.is_some() => {
-                        held.remaining_ms = Some(measure.between(at, anew));
-                        held.anew = Some((at, anew));
-                        base = at;
-                    }
-                    _ => {}
-                }
-            }
-            Change::By(index) => {
-                let state = &moments[index].after;
-                let found = sla
-                    .targets
-                    .iter()
-                    .filter(|other| matches(version, other, state))
-                    .find_map(|other| given(other, state).map(|instant| (other, instant)));
-                let Some((other, instant)) = found else { continue };
-                target = other;
-                by = true;
-                due = instant;
-                base = run.start;
-                if let Some(held) = &mut hold {
-                    held.remaining_ms = (due > held.since).then(|| due.since_ms(held.since));
-                }
-            }
+impl Allowance<'_> {
+    /// When a pause that begins at `from` is over by itself.
+    fn bound(&self, schedule: &Schedule, from: Timestamp) -> Option<Timestamp> {
+        match self {
+            Allowance::Endless => None,
+            Allowance::Whole(duration) => Some(add(schedule, from, duration)),
+            Allowance::Left(duration, ms) => Some(Measure { schedule, open: duration.is_business() }.add(from, *ms)),
         }
     }
 
-    let measure = Measure { schedule: &target.schedule, open: measure_open(target) };
+    fn is_spent(&self) -> bool {
+        matches!(self, Allowance::Left(_, 0))
+    }
+
+    /// After a pause that would have been over at `bound`; one of no length has used nothing.
+    fn spend(&mut self, schedule: &Schedule, (from, to): (Timestamp, Timestamp), bound: Option<Timestamp>) {
+        let (Allowance::Whole(duration) | Allowance::Left(duration, _)) = *self else { return };
+        if let Some(bound) = bound.filter(|_| from < to) {
+            *self = Allowance::Left(duration, Measure { schedule, open: duration.is_business() }.between(to, bound));
+        }
+    }
+}
+
+/// One run while its target, deadline and pauses are followed from change to change.
+struct Course<'a> {
+    version: &'a Version,
+    sla: &'a Sla,
+    run: &'a Run,
+    target: &'a Target,
+    due: Timestamp,
+    /// Where shares begin.
+    base: Timestamp,
+    /// Where the allowance begins: the start, or the last restart.
+    allowed_from: Timestamp,
+    hold: Option<Hold>,
+    allowance: Allowance<'a>,
+    pauses: Vec<(Timestamp, Option<Timestamp>)>,
+    last_resume: Option<Timestamp>,
+    cut_short: Option<Timestamp>,
+    /// By the facts before those of this instant.
+    broken: bool,
+}
+
+impl<'a> Course<'a> {
+    fn measure(&self) -> Measure<'a> {
+        let open = matches!(&self.target.promise, Promise::Within(duration) if duration.is_business());
+        Measure { schedule: &self.target.schedule, open }
+    }
+
+    fn by(&self) -> bool {
+        matches!(self.target.promise, Promise::By(_))
+    }
+
+    fn bound(&self) -> Option<Timestamp> {
+        self.hold.as_ref().and_then(|hold| hold.bound)
+    }
+
+    /// A pause that has lasted as long as it may is over, by the passing of that instant.
+    fn pass(&mut self, until: Timestamp) {
+        if let Some(bound) = self.bound().filter(|bound| *bound <= until) {
+            self.resume(bound);
+            self.last_resume = Some(bound);
+        }
+    }
+
+    fn pause(&mut self, at: Timestamp) {
+        if self.allowance.is_spent() {
+            return;
+        }
+        self.pauses.push((at, None));
+        self.hold = Some(Hold {
+            since: at,
+            due_before: self.due,
+            remaining_ms: (self.due > at).then(|| self.measure().between(at, self.due)),
+            anew: None,
+            bound: self.allowance.bound(&self.target.schedule, at),
+        });
+    }
+
+    fn resume(&mut self, at: Timestamp) {
+        let Some(held) = self.hold.take() else { return };
+        if let Some(last) = self.pauses.last_mut() {
+            last.1 = Some(at);
+        }
+        self.allowance.spend(&self.target.schedule, (held.since, at), held.bound);
+        // A pause, or what is left of it, that has no length changes nothing.
+        let unpaused = match held.anew {
+            Some((since, due)) => (since == at).then_some(due),
+            None => (held.since == at).then_some(held.due_before),
+        };
+        if let Some(remaining) = held.remaining_ms.filter(|_| !self.by()) {
+            self.due = unpaused.unwrap_or_else(|| self.measure().add(at, remaining));
+        }
+    }
+
+    /// The clock ends here: one that is paused is judged as if it ran again at that instant; it is no resumption to be
+    /// told.
+    fn end(&mut self, at: Timestamp) {
+        self.cut_short = self.hold.as_ref().map(|hold| hold.since);
+        self.resume(at);
+    }
+
+    fn ends_at(&self, at: Timestamp) -> bool {
+        self.run.end.as_ref().is_some_and(|end| end.at == at)
+    }
+
+    fn reassign(&mut self, at: Timestamp) {
+        let Promise::Within(duration) = &self.target.promise else { return };
+        // At the very instant of the end there is nobody left to give a full allowance.
+        if self.sla.on_reassign != OnReassign::Restart || self.ends_at(at) {
+            return;
+        }
+        let anew = add(&self.target.schedule, at, duration);
+        let measure = self.measure();
+        match &mut self.hold {
+            None if at < self.due => self.due = anew,
+            Some(held) if held.remaining_ms.is_some() => {
+                held.remaining_ms = Some(measure.between(at, anew));
+                held.anew = Some((at, anew));
+            }
+            _ => return,
+        }
+        (self.base, self.allowed_from) = (at, at);
+    }
+
+    fn by_value(&mut self, state: &State) {
+        // Where all targets are looked at, these are among them.
+        if self.sla.retarget && !self.broken {
+            return;
+        }
+        let found = self
+            .sla
+            .targets
+            .iter()
+            .filter(|other| matches(self.version, other, state))
+            .find_map(|other| given(other, state).map(|instant| (other, instant)));
+        if let Some((other, instant)) = found {
+            self.follow(other, instant);
+        }
+    }
+
+    /// A deadline that the source gives.
+    fn follow(&mut self, target: &'a Target, due: Timestamp) {
+        (self.target, self.due, self.base) = (target, due, self.run.start);
+        if let Some(held) = &mut self.hold {
+            held.remaining_ms = (due > held.since).then(|| due.since_ms(held.since));
+        }
+    }
+
+    /// `retarget = "on_change"`: another target that now matches counts from where the allowance began, with the pauses
+    /// since. What is broken stays broken.
+    fn look(&mut self, at: Timestamp, state: &State) {
+        if self.broken || self.ends_at(at) {
+            return;
+        }
+        let (target, due) = choose(self.version, self.sla, state, self.allowed_from);
+        if matches!(target.promise, Promise::By(_)) {
+            self.follow(target, due);
+            return;
+        }
+        if std::ptr::eq(target, self.target) {
+            return;
+        }
+        (self.target, self.due, self.base) = (target, due, self.allowed_from);
+        let measure = self.measure();
+        for (from, to) in &self.pauses {
+            let from = (*from).max(self.allowed_from);
+            if let Some(to) = to.filter(|to| from < *to && from < self.due) {
+                self.due = measure.add(to, measure.between(from, self.due));
+            }
+        }
+        if let Some(held) = &mut self.hold {
+            let from = held.since.max(self.allowed_from);
+            held.remaining_ms = (self.due > from).then(|| measure.between(from, self.due));
+            held.due_before = self.due;
+            held.anew = held.anew.map(|(since, _)| (since, self.due));
+        }
+    }
+}
+
+fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cycle, ordinal): (usize, usize)) -> Clock {
+    let version = &policy.versions[run.version];
+    let sla = &version.slas[run.sla];
+    let at_start = state_at(moments, run.start);
+    let (target, due) = choose(version, sla, &at_start, run.start);
+    let at_most = sla.pause.as_ref().and_then(|pause| pause.at_most.as_ref());
+    let mut course = Course {
+        version,
+        sla,
+        run,
+        target,
+        due,
+        base: run.start,
+        allowed_from: run.start,
+        hold: None,
+        allowance: at_most.map_or(Allowance::Endless, Allowance::Whole),
+        pauses: Vec::new(),
+        last_resume: None,
+        cut_short: None,
+        broken: false,
+    };
+    let mut last = None;
+    for (at, change) in run.changes.iter().copied() {
+        course.pass(at);
+        if last != Some(at) {
+            last = Some(at);
+            course.broken = match &course.hold {
+                None => course.due < at,
+                Some(held) => held.remaining_ms.is_none(),
+            };
+        }
+        match change {
+            Change::Pause => course.pause(at),
+            Change::Resume => {
+                if course.hold.is_some() {
+                    course.last_resume = Some(at);
+                }
+                course.resume(at);
+            }
+            Change::Reassign => course.reassign(at),
+            Change::By(index) => course.by_value(&moments[index].after),
+            Change::Look(index) => course.look(at, &moments[index].after),
+        }
+    }
+    match &run.end {
+        Some(end) => {
+            course.pass(end.at);
+            course.end(end.at);
+        }
+        // A pause is over before the facts of that instant, whatever they say.
+        None => course.pass(moments.last().map_or(limit, |last| last.time.max(limit))),
+    }
+    let measure = course.measure();
+    let bound = course.bound();
+    let Course { target, due, base, hold, pauses, last_resume, cut_short, .. } = course;
+
     let paused_since = hold.as_ref().map(|held| held.since);
     let remaining_ms = hold.as_ref().and_then(|held| held.remaining_ms);
     let known_due = if remaining_ms.is_some() { None } else { Some(due) };
@@ -327,6 +482,7 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], cycle: usize, ordinal:
         remaining_ms,
         paused_since,
         pauses: pauses.clone(),
+        bound,
         cut_short,
         end: run.end.clone(),
         revived: run.revived,
@@ -349,11 +505,14 @@ fn step_at(
         return Some(step);
     }
     for (from, to) in pauses {
-        let from = (*from).max(due);
-        if to.is_some_and(|to| to <= from) || from > step {
+        // One that held a `by` deadline began before there was a ladder.
+        if *from < due {
             continue;
         }
-        let remaining = measure.between(from, step);
+        if to.is_some_and(|to| to <= *from) || *from > step {
+            continue;
+        }
+        let remaining = measure.between(*from, step);
         step = measure.add((*to)?, remaining);
     }
     Some(step)

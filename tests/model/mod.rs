@@ -179,11 +179,11 @@ fn next_instant(policy: &Policy, lead: &Lead) -> Option<Timestamp> {
     let passed = lead.passed?;
     let at = lead.at?.max(passed);
     let future = lead.facts.iter().map(|fact| fact.time).filter(|time| *time > at).min();
-    let clocks = clock::clocks(policy, lead.known(at));
+    let clocks = clock::clocks(policy, lead.known(at), passed);
     let timed = clocks.iter().flat_map(|clock| {
         let rungs = clock.rungs.iter().filter_map(|(_, instant)| *instant);
         let steps = clock.steps.iter().filter_map(|(_, instant)| *instant);
-        rungs.chain(steps).chain(clock.due).collect::<Vec<_>>()
+        rungs.chain(steps).chain(clock.due).chain(clock.bound).collect::<Vec<_>>()
     });
     timed.chain(future).filter(|instant| *instant > passed).min()
 }

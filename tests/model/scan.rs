@@ -15,6 +15,8 @@ pub enum Change {
     Reassign,
     /// The attribute of a `by` target appeared or changed. The index of the fact tells what holds after it.
     By(usize),
+    /// The last fact of an instant, by which `retarget = "on_change"` looks at the targets again.
+    Look(usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +98,17 @@ impl Reading<'_> {
         touch || (stop.opportunity && moment.is_opportunity())
     }
 
+    /// A touch that meets the running clock of a cadence and starts the next one.
+    fn recurs(&self, moment: &Moment) -> bool {
+        let kind = moment.fact.activity.as_deref();
+        moment.is_touch()
+            && match &self.sla.recur {
+                None => false,
+                Some(AnyOf::Any) => true,
+                Some(AnyOf::These(kinds)) => kind.is_some_and(|kind| kinds.iter().any(|named| named == kind)),
+            }
+    }
+
     fn is_cancelling(&self, moment: &Moment) -> bool {
         let cancel = &self.sla.cancel;
         (moment.fact.kind == FactKind::Deleted && cancel.deleted)
@@ -138,12 +151,17 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
             life = Some(moment.after.life);
             awaiting_assignment = true;
         }
-        let running = runs.last().is_some_and(|run| run.end.is_none());
-        if running {
-            let run = runs.last_mut().expect("one is running");
-            feed(policy, run, moments, index, false);
-            continue;
-        }
+        let running = runs.last_mut().filter(|run| run.end.is_none());
+        let touched = match running {
+            Some(run) => {
+                feed(policy, run, moments, index, false);
+                if run.end.is_none() || !reading(policy, run).recurs(moment) {
+                    continue;
+                }
+                true
+            }
+            None => false,
+        };
         if let Some(run) = runs.last_mut()
             && revives(policy, run, moment)
         {
@@ -167,17 +185,20 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
         let rules = &reading.sla.start;
         let entered = moment.changes_status();
 
-        let mut starts = (rules.created && moment.creation)
+        let mut starts = touched
+            || (rules.created && moment.creation)
             || (rules.assigned && first_assignment)
             || (rules.opportunity && moment.is_opportunity())
             || (entered && reading.within(&rules.status, &moment.after))
             || (entered && reading.stage_changed_to_start(moment));
-        let anew = match reading.sla.reopen {
+        // The version of the last clock says what its end means for those to come.
+        let last = runs.last().filter(|run| run.life == moment.after.life);
+        let reopen = last.map_or(reading.sla, |run| self::reading(policy, run).sla).reopen;
+        let anew = match reopen {
             Reopen::NewCycle => reading.comes_back(moment),
             // Where there is no clock to continue, another begins; never after one that an act stopped.
             Reopen::Continue => {
-                let last = runs.last().filter(|run| run.life == moment.after.life).and_then(|run| run.end.as_ref());
-                let acted = last.is_some_and(|end| end.how == How::Act);
+                let acted = last.and_then(|run| run.end.as_ref()).is_some_and(|end| end.how == How::Act);
                 !acted && reading.in_end(&moment.before) && !reading.in_end(&moment.after)
             }
             Reopen::Ignore => false,
@@ -192,7 +213,7 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
             continue;
         }
         let before_in_life = runs.iter().any(|run| run.life == moment.after.life);
-        if reading.sla.reopen == Reopen::Ignore && before_in_life {
+        if reopen == Reopen::Ignore && before_in_life && !touched {
             continue;
         }
         // In one fact: stop wins, nothing starts.
@@ -279,7 +300,7 @@ fn feed(policy: &Policy, run: &mut Run, moments: &[Moment], index: usize, states
     let reading = reading(policy, run);
     let how = if !states_ignored && reading.in_stop(&moment.after) {
         Some(How::State)
-    } else if !states_ignored && reading.is_stopping_act(moment) {
+    } else if !states_ignored && (reading.is_stopping_act(moment) || reading.recurs(moment)) {
         Some(How::Act)
     } else if !states_ignored && reading.is_cancelling(moment) {
         Some(How::Cancelled)
@@ -314,6 +335,10 @@ fn feed(policy: &Policy, run: &mut Run, moments: &[Moment], index: usize, states
         run.changes.push((moment.time, Change::Pause));
     }
     run.paused = paused;
+    if reading.sla.retarget && moment.time > run.start {
+        run.changes.retain(|(at, change)| *at != moment.time || !matches!(change, Change::Look(_)));
+        run.changes.push((moment.time, Change::Look(index)));
+    }
 }
 
 /// `reopen = "continue"`: the lead leaves the state that had stopped the clock.

@@ -22,6 +22,13 @@ pub struct Instant {
     pub input: usize,
 }
 
+impl Instant {
+    /// What is due by this instant is to be told; at an instant that has not passed, only what was due before.
+    fn limit(self) -> Timestamp {
+        if self.passing { self.at } else { self.at.plus_ms(-1) }
+    }
+}
+
 /// Family, start, ordinal.
 type Key = (usize, Timestamp, usize);
 
@@ -152,7 +159,7 @@ impl Teller<'_> {
 
 pub fn tell(policy: &Policy, lead_id: &str, lead: &mut Lead, instant: Instant, said: &mut Vec<Said>) {
     let known = lead.known(instant.at).to_vec();
-    let now = clocks(policy, &known);
+    let now = clocks(policy, &known, instant.limit());
     let mut teller = Teller { lead_id, instant, moments: walk(&known), retracted: Vec::new(), told: Vec::new() };
     let key = |clock: &Clock| (clock.family, clock.start, clock.ordinal);
     let present: BTreeSet<Key> = now.iter().map(key).collect();
@@ -191,9 +198,8 @@ pub fn tell(policy: &Policy, lead_id: &str, lead: &mut Lead, instant: Instant, s
 
 /// One clock: first what is taken back, then what is said.
 fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &mut Teller<'_>, said: &[Said]) {
-    let Instant { at, passing, spoken, .. } = teller.instant;
-    // What is due by this instant is to be told; at an instant that has not passed, only what was due before.
-    let limit = if passing { at } else { at.plus_ms(-1) };
+    let Instant { at, spoken, .. } = teller.instant;
+    let limit = teller.instant.limit();
 
     let is_new = memory.due_since.is_none();
     if is_new || clock.due != memory.due {
@@ -379,7 +385,7 @@ fn escalate(
 pub fn finals(policy: &Policy, lead: &Lead, watermark: Timestamp) -> Vec<FinalClock> {
     let at = lead.at.unwrap_or(watermark).max(watermark);
     let limit = lead.passed.unwrap_or(Timestamp::MIN);
-    let finals = clocks(policy, lead.known(at)).into_iter().map(|clock| {
+    let finals = clocks(policy, lead.known(at), limit).into_iter().map(|clock| {
         let state = match &clock.end {
             Some(end) if clock.verdict() == Some("sla.cancelled") => {
                 if clock.breached_by(end.at) {
