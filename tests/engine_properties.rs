@@ -195,6 +195,9 @@ proptest! {
 
     #[test]
     fn a_paused_clock_never_breaches(spec in policies(), history in histories()) {
+        let mut spec = spec;
+        // What a bound does to a pause has tests of its own.
+        spec.versions.iter_mut().flat_map(|version| &mut version.1).for_each(|sla| sla.at_most = None);
         let policy = Arc::new(spec.policy());
         let mut shard = shard(&policy, TOLERANCE_MS);
         for (step, position) in steps(&history).iter().zip(1..) {
