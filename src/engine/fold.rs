@@ -463,7 +463,9 @@ impl Fold {
         }
         let Some(index) = self.threads[usize::from(family)].last else { return };
         let clock = &mut self.clocks[index];
-        if clock.end.is_some() && clock.rule(rules).reopen != Reopen::Continue {
+        // Who holds it at its start is said by all facts of that instant, also where one of them ends it.
+        let ends_at_once = clock.end.is_some_and(|end| end.at == change.at()) && clock.start == change.at();
+        if clock.end.is_some() && !ends_at_once && clock.rule(rules).reopen != Reopen::Continue {
             return;
         }
         clock.was_held |= after.owner != 0;
