@@ -134,12 +134,13 @@ fn loosen(line: &mut Line) {
     }
 }
 
-/// Where a notice stands among those decided at one watermark: instant, lead, SLA, clock, kind.
-fn place(line: &Line, families: &[Family]) -> (Timestamp, Timestamp, String, Option<usize>, String, usize) {
+/// Where a notice stands among those decided at one watermark: lead (each has a step of its own), instant, SLA, clock,
+/// kind.
+fn place(line: &Line, families: &[Family]) -> (Timestamp, String, Timestamp, Option<usize>, String, usize) {
     let instant = |field| Timestamp::parse(&line[field]).expect("an instant");
     let family = families.iter().position(|family| family.name == line["sla"]);
     let (lead, cycle) = (line["lead_id"].clone(), line["cycle"].clone());
-    (instant("as_of"), instant("time"), lead, family, cycle, rank(&line["type"]))
+    (instant("as_of"), lead, instant("time"), family, cycle, rank(&line["type"]))
 }
 
 fn show(line: &Line) -> String {

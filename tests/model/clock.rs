@@ -236,6 +236,8 @@ struct Course<'a> {
     hold: Option<Hold>,
     allowance: Allowance<'a>,
     pauses: Vec<(Timestamp, Option<Timestamp>)>,
+    /// Those that began when the deadline had passed and so held the ladder.
+    ladder_pauses: Vec<(Timestamp, Option<Timestamp>)>,
     last_resume: Option<Timestamp>,
     cut_short: Option<Timestamp>,
     /// By the facts before those of this instant.
@@ -282,6 +284,9 @@ impl<'a> Course<'a> {
         let Some(held) = self.hold.take() else { return };
         if let Some(last) = self.pauses.last_mut() {
             last.1 = Some(at);
+        }
+        if held.remaining_ms.is_none() {
+            self.ladder_pauses.push((held.since, Some(at)));
         }
         self.allowance.spend(&self.target.schedule, (held.since, at), held.bound);
         // A pause, or what is left of it, that has no length changes nothing.
@@ -396,6 +401,7 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cyc
         hold: None,
         allowance: at_most.map_or(Allowance::Endless, Allowance::Whole),
         pauses: Vec::new(),
+        ladder_pauses: Vec::new(),
         last_resume: None,
         cut_short: None,
         broken: false,
@@ -431,9 +437,12 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cyc
         // A pause is over before the facts of that instant, whatever they say.
         None => course.pass(moments.last().map_or(limit, |last| last.time.max(limit))),
     }
+    if let Some(held) = course.hold.as_ref().filter(|held| held.remaining_ms.is_none()) {
+        course.ladder_pauses.push((held.since, None));
+    }
     let measure = course.measure();
     let bound = course.bound();
-    let Course { target, due, base, hold, pauses, last_resume, cut_short, .. } = course;
+    let Course { target, due, base, hold, pauses, ladder_pauses, last_resume, cut_short, .. } = course;
 
     let paused_since = hold.as_ref().map(|held| held.since);
     let remaining_ms = hold.as_ref().and_then(|held| held.remaining_ms);
@@ -457,7 +466,7 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cyc
     let steps = sla.escalations.iter().map(|escalation| {
         let open = escalation.after.is_business();
         let step_measure = Measure { schedule: &target.schedule, open };
-        let instant = known_due.and_then(|due| step_at(step_measure, &escalation.after, due, &pauses));
+        let instant = known_due.and_then(|due| step_at(step_measure, &escalation.after, due, &ladder_pauses));
         (escalation.text.clone(), instant)
     });
     let steps: Vec<_> = steps.collect();
@@ -505,10 +514,6 @@ fn step_at(
         return Some(step);
     }
     for (from, to) in pauses {
-        // One that held a `by` deadline began before there was a ladder.
-        if *from < due {
-            continue;
-        }
         if to.is_some_and(|to| to <= *from) || *from > step {
             continue;
         }

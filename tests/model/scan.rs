@@ -335,7 +335,8 @@ fn feed(policy: &Policy, run: &mut Run, moments: &[Moment], index: usize, states
         run.changes.push((moment.time, Change::Pause));
     }
     run.paused = paused;
-    if reading.sla.retarget && moment.time > run.start {
+    // A clock that continues runs on to its same deadline: what holds is looked at again when it does.
+    if reading.sla.retarget && !states_ignored && moment.time > run.start {
         run.changes.retain(|(at, change)| *at != moment.time || !matches!(change, Change::Look(_)));
         run.changes.push((moment.time, Change::Look(index)));
     }

@@ -50,6 +50,9 @@ struct Memory {
     /// The deadline as derived last, and the watermark at which it became so.
     due: Option<Timestamp>,
     due_since: Option<Timestamp>,
+    /// Whether it had ended, and since when it runs again.
+    ended: bool,
+    runs_since: Option<Timestamp>,
     /// Deadline and remainder as told last.
     told_due: (Option<Timestamp>, Option<i64>),
     pauses: BTreeMap<Timestamp, Option<Timestamp>>,
@@ -108,7 +111,8 @@ impl Teller<'_> {
         if kind == "sla.started" {
             (holder.owner, holder.team) = clock.starter.clone();
         }
-        if let Some(end) = clock.end.as_ref().filter(|end| kind != "sla.started" && time >= end.at) {
+        let by_itself = kind == "sla.resumed" && clock.cut_short.is_none();
+        if let Some(end) = clock.end.as_ref().filter(|end| kind != "sla.started" && !by_itself && time >= end.at) {
             (holder.owner, holder.team) = (end.owner.clone(), end.team.clone());
         }
         // While paused there is no due instant; after a breach nothing remains.
@@ -206,6 +210,11 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &
         memory.due = clock.due;
         memory.due_since = Some(at);
     }
+
+    if memory.ended && clock.end.is_none() {
+        memory.runs_since = Some(at);
+    }
+    memory.ended = clock.end.is_some();
 
     take_back(clock, memory, at, teller, said);
 
@@ -338,7 +347,7 @@ fn remind(clock: &Clock, memory: &mut Memory, teller: &Teller<'_>, tell: &mut im
     let running = passing && clock.end.is_none() && clock.paused_since.is_none();
     let Some(due) = clock.due.filter(|_| running) else { return };
     for (text, instant) in &clock.rungs {
-        let ahead = memory.due_since.is_some_and(|since| at > since);
+        let ahead = memory.due_since.max(memory.runs_since).is_some_and(|since| at > since);
         if *instant != Some(at) || !ahead || at >= due || memory.rungs.get(text) == Some(&at) {
             continue;
         }
@@ -366,7 +375,9 @@ fn escalate(
             current.push((place, text, instant));
         }
     }
-    if by_fact && current.len() > 1 {
+    // Several at once: found late by a fact, or when a pause was over that had held a deadline of the source.
+    let late = by_fact || current.iter().any(|(_, _, instant)| *instant < teller.instant.at);
+    if late && current.len() > 1 {
         let last = current.len() - 1;
         for (_, text, _) in current.drain(..last) {
             memory.passed_over.insert(text.clone());
