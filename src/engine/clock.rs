@@ -82,6 +82,8 @@ pub struct Clock {
     /// Instants of the ladder; `MAX` while held by a pause.
     pub steps: SmallVec<[Timestamp; 4]>,
     steps_left_ms: SmallVec<[i64; 4]>,
+    /// The ladder when the running pause began, so that a pause of no length changes nothing.
+    steps_before_pause: SmallVec<[Timestamp; 4]>,
     pub end: Option<End>,
     /// It was stopped, and a reopening told that it was not.
     pub revived: bool,
@@ -117,6 +119,7 @@ impl Clock {
             armed_at: start,
             steps: SmallVec::new(),
             steps_left_ms: SmallVec::new(),
+            steps_before_pause: SmallVec::new(),
             end: None,
             revived: false,
             fresh: true,
@@ -217,12 +220,13 @@ impl Clock {
         let target = self.promise(rules);
         // Saves nothing where it begins at the deadline (12.19). One that the source moves into a pause that lasts waits.
         let began = self.pauses.last().map_or(now, |pause| pause.from);
-        let since = if self.moved_by_source(rules) { began } else { now };
+        let since = if self.moved_by_source(rules) || due <= began { began } else { now };
         if due <= since {
             self.breached = true;
         }
         if self.breached {
             self.steps_left_ms.clear();
+            self.steps_before_pause.clone_from(&self.steps);
             for (index, step) in self.steps.iter_mut().enumerate() {
                 let measure =
                     Measure::of_duration(&target.schedule, &rules.sla(self.version, self.sla).escalations[index].after);
@@ -277,6 +281,10 @@ impl Clock {
             self.pause_left_ms = Some(left.max(0));
         }
         if self.breached {
+            if began == Some(now) {
+                self.steps = std::mem::take(&mut self.steps_before_pause);
+                return;
+            }
             for (index, left) in self.steps_left_ms.iter().enumerate() {
                 let measure =
                     Measure::of_duration(&target.schedule, &rules.sla(self.version, self.sla).escalations[index].after);

@@ -417,12 +417,14 @@ impl Fold {
     /// A touch starts the next interval, by the version in force.
     fn recur(&mut self, rules: &Rules, family: u16, change: &Change<'_>) {
         let (version, index, exists) = rules.definition(family, usize::from(change.after.words));
-        if !exists {
+        let sla = rules.sla(version, index);
+        let status = change.status(rules, version, &change.after);
+        // That version may know the status as one that stops (12.5).
+        if !exists || sla.stop.states.contains(status) || sla.cancel.status.contains(status) {
             return;
         }
         self.start(family, version, index, change);
-        let pause = rules.sla(version, index).pause.as_ref();
-        let status = change.status(rules, version, &change.after);
+        let pause = sla.pause.as_ref();
         if pause.is_some_and(|pause| pause.status.contains(status))
             && let Some(clock) = self.clocks.last_mut()
         {
@@ -463,9 +465,7 @@ impl Fold {
         }
         let Some(index) = self.threads[usize::from(family)].last else { return };
         let clock = &mut self.clocks[index];
-        // Who holds it at its start is said by all facts of that instant, also where one of them ends it.
-        let ends_at_once = clock.end.is_some_and(|end| end.at == change.at()) && clock.start == change.at();
-        if clock.end.is_some() && !ends_at_once && clock.rule(rules).reopen != Reopen::Continue {
+        if clock.end.is_some() && clock.rule(rules).reopen != Reopen::Continue {
             return;
         }
         clock.was_held |= after.owner != 0;
@@ -478,8 +478,13 @@ impl Fold {
 
     /// Targets and deadlines that the facts of this instant decide.
     fn allow(&mut self, rules: &Rules, lead: &Lead, index: usize, at: Timestamp) {
-        let clock = &self.clocks[index];
+        let clock = &mut self.clocks[index];
         let sla = clock.rule(rules);
+        if sla.retarget && !clock.fresh && !clock.moved_by_source(rules) {
+            // All targets are looked at in their order, not the `by` targets alone.
+            clock.source_spoke = false;
+        }
+        let clock = &self.clocks[index];
         if clock.fresh {
             let target = self.choose(rules, lead, clock.version, sla, |_| true).unwrap_or(sla.targets.len() - 1);
             self.clocks[index].target = target as u16;

@@ -107,3 +107,27 @@ fn two_touches_at_one_instant_make_a_clock_of_no_length() {
         );
     });
 }
+
+#[test]
+fn a_touch_starts_nothing_in_a_status_that_the_version_in_force_knows_as_a_stop() {
+    let version = |from: &str, rest: &str| {
+        format!(
+            "[agreement]\nname = \"Test\"\neffective_from = \"{from}\"\ntimezone = \"UTC\"\n{}{rest}\nstart = {{ on = \"assigned\" }}\n[[sla.target]]\nwithin = \"4 hours\"\n",
+            HEAD.split_once("timezone = \"UTC\"").expect("a head").1
+        )
+    };
+    let first = version(
+        "2020-01-01T00:00:00Z",
+        "[[sla]]\nname = \"follow_up\"\nstop = { disposition = \"any\" }\nrecur = { activity = \"any\" }",
+    );
+    let second = version(
+        "2026-03-02T18:00:00Z",
+        "[[sla]]\nname = \"follow_up\"\nstop = { status = [\"working\", \"qualified\"] }",
+    );
+    let mut policy = parse_policy(&first);
+    let later = parse_policy(&second);
+    policy = policy::Policy::of(policy.versions.into_iter().chain(later.versions).collect());
+    let mut t = Timeline::with(policy);
+    t.at("2 17:00", created().owner("ana").status("working")).at("2 18:00", call()).until("3 00:00");
+    assert_eq!(t.news(), ["2 17:00 started follow_up#1 due 2 21:00", "2 18:00 met follow_up#1 after 3600s by ana"]);
+}

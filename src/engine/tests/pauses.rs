@@ -230,3 +230,27 @@ fn case_19_a_deadline_of_the_source_is_not_moved_by_pauses() {
         );
     });
 }
+
+#[test]
+fn a_pause_of_no_length_leaves_the_ladder_where_it_was() {
+    let policy = r#"
+[[sla]]
+name = "disposition"
+calendar = "office"
+start = { on = "assigned" }
+stop = { disposition = "any" }
+pause = { status = ["on_hold"] }
+[[sla.target]]
+within = "1 hours"
+[[sla.escalation]]
+after = "1 business days"
+notify = ["owner"]
+"#;
+    both(policy, |t| {
+        t.at("2 07:00", assigned("ana"))
+            .at("2 08:30", status("on_hold").id("a"))
+            .at("2 08:30", status("working").id("b"));
+        t.until("5 00:00");
+        assert_eq!(t.news().last().map(String::as_str), Some("3 09:00 escalated disposition#1 step 1"));
+    });
+}

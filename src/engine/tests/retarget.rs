@@ -110,6 +110,44 @@ fn a_late_change_retargets_from_when_it_happened() {
 }
 
 #[test]
+fn a_step_that_the_new_target_puts_into_a_pause_waits_for_its_end() {
+    both(&format!("{}[[sla.escalation]]\nafter = \"5 hours\"\nnotify = [\"owner\"]\n", RETARGETED), |t| {
+        t.at("2 08:00", assigned("ana")).at("2 15:00", status("on_hold"));
+        t.news();
+        t.at("2 20:00", updated("source", "webinar")).until("3 00:00");
+        assert_eq!(t.news()[0], "2 12:00 breached disposition#1 late by ana");
+        assert!(t.said.iter().all(|said| said["type"] != "sla.escalated"));
+        t.at("3 10:00", status("working")).until("3 12:01");
+        assert_eq!(t.news().last().map(String::as_str), Some("3 12:00 escalated disposition#1 step 1"));
+    });
+}
+
+#[test]
+fn a_deadline_of_the_source_moves_nothing_while_an_earlier_target_holds() {
+    let policy = r#"
+[[sla]]
+name = "disposition"
+start = { on = "assigned" }
+stop = { disposition = "any" }
+retarget = "on_change"
+[[sla.target]]
+when = { source = { not = "webinar" } }
+within = "24 hours"
+[[sla.target]]
+when = { respond_by = { present = true } }
+by = "respond_by"
+[[sla.target]]
+within = "4 hours"
+"#;
+    both(policy, |t| {
+        t.at("2 07:00", assigned("ana")).at("2 08:00", updated("respond_by", "2026-03-02T09:00:00Z"));
+        assert_eq!(t.news(), ["2 07:00 started disposition#1 due 3 07:00"]);
+        t.at("2 08:30", updated("source", "webinar"));
+        assert_eq!(t.news(), ["2 08:30 deadline_moved disposition#1 due 2 09:00"]);
+    });
+}
+
+#[test]
 fn another_policy_is_told_to_open_leads_and_no_instant_passes_by_it() {
     let mut t = Timeline::new(DISPOSITION);
     t.at("2 10:00", assigned("ana")).at("2 10:00", assigned("bia").of("L2")).at("2 11:00", status("nurture").of("L2"));
