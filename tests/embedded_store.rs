@@ -144,6 +144,24 @@ fn an_edited_policy_that_has_governed_clocks_is_refused_with_the_difference() {
 }
 
 #[test]
+fn a_policy_that_no_lead_was_held_to_is_edited_freely() {
+    let directory = tempdir().unwrap();
+    let mut setup = Setup::new(directory.path());
+    let engine = setup.start();
+    // What is refused is kept too, with the watermark of that time.
+    engine.set_and_settle("10:00:00");
+    engine.post(CLOUDEVENT, "{}");
+    engine.stop().unwrap();
+    setup.policy = edited("within = \"8 hours\"", "within = \"4 hours\"");
+    let engine = setup.start();
+    engine.tell(&assigned("e1", "L1", "10:00:00"));
+    engine.stop().unwrap();
+    // That one is held to now.
+    setup.policy = edited("within = \"8 hours\"", "within = \"2 hours\"");
+    assert_eq!(setup.try_start().err().unwrap().kind, FaultKind::PolicyChanged);
+}
+
+#[test]
 fn an_accepted_change_is_told_and_kept() {
     let directory = tempdir().unwrap();
     let mut setup = Setup::new(directory.path());

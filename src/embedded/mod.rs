@@ -105,7 +105,11 @@ impl Embedded {
     ) -> Result<Self, StoreFault> {
         let lock = DirectoryLock::take(&options.directory, &options.instance)?;
         let store = Store::open(&options.directory, options.max_bytes)?;
-        let changed = kept_policy::difference(&store.kept_policy()?, &policy, store.marks().watermark);
+        // Where there is no lead, nothing was promised yet.
+        let changed = match store.holds_leads()? {
+            true => kept_policy::difference(&store.kept_policy()?, &policy, store.marks().watermark),
+            false => None,
+        };
         if let (Some(difference), false) = (&changed, options.accept_changed_policy) {
             let told = format!("the policy is not the one that its clocks were governed by{difference}");
             return Err(StoreFault::new(FaultKind::PolicyChanged, store.path(), told));

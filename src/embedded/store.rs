@@ -258,6 +258,14 @@ impl Store {
         read().map_err(|error| self.fault(&error))?.map_err(|error| StoreFault::of_record(&self.path, &error))
     }
 
+    /// # Errors
+    /// Where the store fails.
+    pub fn holds_leads(&self) -> Result<bool, StoreFault> {
+        self.connection
+            .query_row("SELECT EXISTS (SELECT 1 FROM leads)", [], |row| row.get(0))
+            .map_err(|error| self.fault(&error))
+    }
+
     /// The versions that the store was last used with, the oldest first.
     ///
     /// # Errors
