@@ -1,6 +1,8 @@
 //! Settings of the process: defaults in the binary < file < environment (INTERFACE "Settings"). Read once at the start,
 //! checked whole: every fault is told, an unknown key with the nearest known one.
 
+mod kafka;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use serde::Deserialize;
+
+pub use kafka::{Kafka, Protocol, Topics};
 
 use crate::calendar::Duration;
 use crate::policy::nearest;
@@ -129,7 +133,7 @@ pub struct Settings {
     pub max_store_bytes: Option<u64>,
     pub http: Http,
     /// Set where Kafka is asked for.
-    pub kafka_brokers: Option<String>,
+    pub kafka: Option<Kafka>,
 }
 
 /// All that is wrong with the settings.
@@ -145,7 +149,7 @@ struct Raw {
     embedded: RawEmbedded,
     http: RawHttp,
     #[serde(default)]
-    kafka: RawKafka,
+    kafka: kafka::RawKafka,
 }
 
 #[derive(Debug, Deserialize)]
@@ -182,11 +186,6 @@ struct RawHttp {
     tokens_file: Option<PathBuf>,
     advertised: Option<String>,
     max_body_bytes: u64,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct RawKafka {
-    brokers: Option<Texts>,
 }
 
 /// A list, or a text with commas as the environment has it.
@@ -352,6 +351,7 @@ fn check(raw: Raw, mut faults: Vec<String>) -> Result<Settings, BadSettings> {
              set http.tokens_file (or http.tokens), or bind to 127.0.0.1"
         ));
     }
+    let kafka = kafka::check(raw.kafka, &engine.instance, &mut faults);
     if !faults.is_empty() {
         return Err(BadSettings(faults));
     }
@@ -368,7 +368,7 @@ fn check(raw: Raw, mut faults: Vec<String>) -> Result<Settings, BadSettings> {
             advertised: raw.http.advertised,
             max_body_bytes: usize::try_from(raw.http.max_body_bytes).unwrap_or(usize::MAX),
         },
-        kafka_brokers: raw.kafka.brokers.map(|brokers| brokers.list().join(",")).filter(|brokers| !brokers.is_empty()),
+        kafka,
     })
 }
 
@@ -463,7 +463,7 @@ mod tests {
     #[test]
     fn librdkafka_properties_of_any_name_may_stand() {
         let text = "[kafka]\nbrokers = \"a:9092,b:9092\"\n[kafka.properties]\n\"security.protocol\" = \"ssl\"";
-        assert_eq!(read(text, &[]).expect("good settings").kafka_brokers.as_deref(), Some("a:9092,b:9092"));
+        assert_eq!(read(text, &[]).expect("good settings").kafka.map(|kafka| kafka.brokers).as_deref(), Some("a:9092,b:9092"));
     }
 
     #[test]

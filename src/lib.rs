@@ -37,5 +37,6 @@ pub mod load;
 pub mod replay;
 pub mod report;
 pub mod schema;
+pub mod worker;
 
 pub mod cli;

@@ -105,7 +105,14 @@ const ABORTS: Definition = define(
     "plazo_transaction_aborts_total",
     Kind::Counter,
     &["cause"],
-    "Transactions that failed, by cause: busy (tried again), full, read_only, io, damaged, other.",
+    "Transactions that failed, by cause: busy (tried again), full, read_only, io, damaged, other; on Kafka by \
+     step: init, begin, send, flush, offsets, commit, group.",
+);
+const REBALANCES: Definition = define(
+    "plazo_rebalances_total",
+    Kind::Counter,
+    &["change"],
+    "Changes of the group's assignment (Kafka): assigned, revoked, lost.",
 );
 const QUEUE: Definition =
     define("plazo_intake_queue_events", Kind::Gauge, &[], "Events that were received and wait for their transaction.");
@@ -141,7 +148,7 @@ const STREAMS: Definition = define("plazo_stream_clients", Kind::Gauge, &[], "Cl
 const BUILD: Definition = define("plazo_build_info", Kind::Gauge, &["version"], "1, with the version of the program.");
 
 /// Every metric, in the order of the documentation.
-pub const ALL: [Definition; 24] = [
+pub const ALL: [Definition; 25] = [
     EVENTS,
     DEAD_LETTERS,
     RESUBMITTED,
@@ -157,6 +164,7 @@ pub const ALL: [Definition; 24] = [
     TRANSACTION,
     TRANSACTION_EVENTS,
     ABORTS,
+    REBALANCES,
     QUEUE,
     REFUSED,
     RESTORE_SECONDS,
@@ -219,6 +227,7 @@ pub struct Metrics {
     transaction: Histogram,
     transaction_events: Histogram,
     aborts: IntCounterVec,
+    rebalances: IntCounterVec,
     queue: IntGauge,
     refused: IntCounterVec,
     restore_seconds: Gauge,
@@ -272,6 +281,7 @@ impl Metrics {
             transaction: register.histogram(TRANSACTION, &SHORT_BUCKETS)?,
             transaction_events: register.histogram(TRANSACTION_EVENTS, &COUNT_BUCKETS)?,
             aborts: register.counters(ABORTS)?,
+            rebalances: register.counters(REBALANCES)?,
             queue: register.gauge(QUEUE)?,
             refused: register.counters(REFUSED)?,
             restore_seconds: register.float_gauge(RESTORE_SECONDS)?,
@@ -348,6 +358,10 @@ impl Metrics {
 
     pub fn transaction_aborted(&self, cause: &str) {
         self.aborts.with_label_values(&[cause]).inc();
+    }
+
+    pub fn rebalanced(&self, change: &str) {
+        self.rebalances.with_label_values(&[change]).inc();
     }
 
     pub fn queued(&self, events: usize) {

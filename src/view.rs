@@ -36,10 +36,29 @@ pub enum Held {
     ClockStep,
     /// The store is locked by another program.
     StoreBusy,
+    /// All that can be read has been; a transaction of a producer is still open behind it.
+    OpenTransaction,
+    /// No broker answers.
+    Broker,
+    /// The group has given this engine nothing to do.
+    Unassigned,
+    /// An operator must act: the log says what is wrong with a shard.
+    Refused,
 }
 
 impl Held {
-    pub const NAMES: [&str; 6] = ["none", "restoring", "grace", "backlog", "clock_step", "store_busy"];
+    pub const NAMES: [&str; 10] = [
+        "none",
+        "restoring",
+        "grace",
+        "backlog",
+        "clock_step",
+        "store_busy",
+        "open_transaction",
+        "broker",
+        "unassigned",
+        "refused",
+    ];
 
     pub const fn name(self) -> &'static str {
         Held::NAMES[self as usize]
@@ -140,6 +159,9 @@ pub enum ReadFault {
     /// The store's words.
     #[error("the store cannot be read: {0}")]
     Store(String),
+    /// On Kafka this is a topic, which its readers consume themselves.
+    #[error("on Kafka these are read from the topic {0}")]
+    InTopic(String),
 }
 
 /// Notices in order, each with its number in the extension `sequence`.

@@ -55,6 +55,7 @@ impl From<ReadFault> for Problem {
         match fault {
             ReadFault::Gone { oldest, .. } => Problem::new(StatusCode::GONE, detail).with("oldest", oldest),
             ReadFault::Beyond { last, .. } => Problem::bad_request(detail).with("last", last),
+            ReadFault::InTopic(_) => Problem::new(StatusCode::NOT_IMPLEMENTED, detail),
             ReadFault::Store(_) => {
                 Problem { retry_after_seconds: Some(5), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
             }

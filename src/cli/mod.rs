@@ -11,6 +11,7 @@ pub mod load;
 pub mod replay;
 pub mod run;
 pub mod schema;
+pub mod topics;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ enum Command {
     DeadLetters(dead_letters::DeadLettersArgs),
     Completions(completions::CompletionsArgs),
     Schema(schema::SchemaArgs),
+    Topics(topics::TopicsArgs),
 }
 
 pub fn run(cli: Cli) -> ExitCode {
@@ -64,6 +66,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::DeadLetters(args) => dead_letters::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Topics(args) => topics::run(&args),
     }
 }
 

@@ -18,10 +18,12 @@ use crate::config::{LogFormat, Settings};
 use crate::embedded::fault::FaultKind;
 use crate::embedded::intake::Limits;
 use crate::embedded::{self, Embedded, WordLists, metric_words};
+use crate::engine;
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy};
 use crate::time::SystemClock;
 use crate::view::{Phase, Shell};
+use crate::worker::{self, OnKafka};
 
 /// Requests under way are given so long to end when the engine stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -38,7 +40,7 @@ Examples:
 Settings: defaults < the file (plazo.toml where it exists) < the environment (PLAZO__SECTION__KEY).
 SIGTERM and SIGINT stop it: requests under way end, the store is closed, exit 0.";
 
-/// Run the engine on its embedded store: events in and notices out over HTTP
+/// Run the engine: on Kafka where kafka.brokers is set, else on its embedded store with events and notices over HTTP
 #[derive(Args, Clone, Debug, Default)]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
@@ -63,9 +65,6 @@ pub fn run(args: RunArgs) -> ExitCode {
     };
     if let Some(path) = args.policy {
         settings.policy = path;
-    }
-    if settings.kafka_brokers.is_some() {
-        return usage("kafka.brokers is set, but this build has no Kafka shell; unset it to run on the embedded store");
     }
     if let Err(fault) = start_tracing(&settings) {
         return usage(&format!("log.level: {fault}"));
@@ -106,6 +105,81 @@ fn start_tracing(settings: &Settings) -> Result<(), tracing_subscriber::filter::
     Ok(())
 }
 
+/// One of the two shells.
+enum Running {
+    Embedded(Arc<Embedded>),
+    Kafka(Arc<OnKafka>),
+}
+
+impl Running {
+    async fn start(
+        settings: &Settings,
+        policy: Arc<Policy>,
+        accept_changed_policy: bool,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, ExitCode> {
+        let clock = Arc::new(SystemClock);
+        let Some(kafka) = &settings.kafka else {
+            let options = embedded::Options { accept_changed_policy, ..embedded_options(settings) };
+            return match Embedded::start(options, policy, clock, metrics) {
+                Ok(embedded) => Ok(Running::Embedded(Arc::new(embedded))),
+                Err(fault) if fault.kind == FaultKind::PolicyChanged => {
+                    eprintln!("plazo: {fault}");
+                    Err(ExitCode::FAILURE)
+                }
+                Err(fault) => Err(environment(&fault.to_string())),
+            };
+        };
+        let found = match worker::topics::look(kafka, None).await {
+            Ok(found) => found,
+            Err(error) => return Err(environment(&format!("kafka.brokers: {}: {error}", kafka.brokers))),
+        };
+        for warning in &found.warnings {
+            warn!("topics: {warning}");
+        }
+        if !found.faults.is_empty() {
+            return Err(environment(&format!("the topics are not as they must be:\n{}", found.faults.join("\n"))));
+        }
+        let options = worker::Options {
+            kafka: kafka.clone(),
+            instance: settings.engine.instance.clone(),
+            workers: settings.engine.workers,
+            clock_skew_ms: settings.engine.clock_skew_ms,
+            engine: engine::Options {
+                future_tolerance_ms: settings.engine.future_tolerance_ms,
+                retention_ms: settings.engine.retention_ms,
+            },
+            accept_changed_policy,
+            partitions: found.partitions,
+        };
+        match OnKafka::start(options, policy, clock, metrics) {
+            Ok(kafka) => Ok(Running::Kafka(Arc::new(kafka))),
+            Err(told) => Err(usage(&told)),
+        }
+    }
+
+    fn shell(&self) -> Arc<dyn Shell> {
+        match self {
+            Running::Embedded(shell) => shell.clone(),
+            Running::Kafka(shell) => shell.clone(),
+        }
+    }
+
+    fn prepare_stop(&self) {
+        match self {
+            Running::Embedded(shell) => shell.prepare_stop(),
+            Running::Kafka(shell) => shell.prepare_stop(),
+        }
+    }
+
+    fn stop(&self) -> Result<(), String> {
+        match self {
+            Running::Embedded(shell) => shell.stop().map_err(|fault| fault.to_string()),
+            Running::Kafka(shell) => shell.stop(),
+        }
+    }
+}
+
 /// How the embedded shell is to run by these settings.
 pub fn embedded_options(settings: &Settings) -> embedded::Options {
     embedded::Options {
@@ -130,20 +204,14 @@ async fn serve(settings: &Settings, policy: Arc<Policy>, accept_changed_policy: 
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(error), _) | (_, Err(error)) => return environment(&format!("signals cannot be received: {error}")),
     };
-    let options = embedded::Options { accept_changed_policy, ..embedded_options(settings) };
-    let started = Embedded::start(options, policy, Arc::new(SystemClock), metrics.clone());
-    let embedded = match started {
-        Ok(embedded) => Arc::new(embedded),
-        Err(fault) if fault.kind == FaultKind::PolicyChanged => {
-            eprintln!("plazo: {fault}");
-            return ExitCode::FAILURE;
-        }
-        Err(fault) => return environment(&fault.to_string()),
+    let running = match Running::start(settings, policy, accept_changed_policy, metrics.clone()).await {
+        Ok(running) => running,
+        Err(code) => return code,
     };
     let listener = match TcpListener::bind(settings.http.bind).await {
         Ok(listener) => listener,
         Err(error) => {
-            let _reported_instead = embedded.stop();
+            let _reported_instead = running.stop();
             return environment(&format!("http.bind: {}: {error}", settings.http.bind));
         }
     };
@@ -152,34 +220,34 @@ async fn serve(settings: &Settings, policy: Arc<Policy>, accept_changed_policy: 
         LogFormat::Text => eprintln!("listening on http://{address}"),
         LogFormat::Json => info!(address = %format!("http://{address}"), "listening"),
     }
-    let api = Arc::new(Api::new(embedded.clone(), metrics, &settings.http));
+    let api = Arc::new(Api::new(running.shell(), metrics, &settings.http));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let mut server = tokio::spawn(api::serve(listener, api, async move {
         let _sender_gone_is_a_stop_too = stopped.await;
     }));
-    let mut phase = embedded.phase();
+    let mut phase = running.shell().phase();
     let failed = tokio::select! {
         () = either(&mut terminate, &mut interrupt) => false,
         _ = phase.wait_for(|phase| matches!(phase, Phase::Failed(_) | Phase::Stopped)) => true,
         ended = &mut server => {
             let why = match ended { Ok(Err(error)) => error.to_string(), _ => "it ended".to_owned() };
-            let _reported_instead = embedded.stop();
+            let _reported_instead = running.stop();
             return environment(&format!("the HTTP server failed: {why}"));
         }
     };
     if !failed {
         info!("stopping: requests under way end first");
     }
-    embedded.prepare_stop();
+    running.prepare_stop();
     let _nobody_listens = stop.send(());
     let patience = if failed { FAIL_PATIENCE } else { STOP_PATIENCE };
     tokio::select! {
         _ = tokio::time::timeout(patience, &mut server) => {}
         () = either(&mut terminate, &mut interrupt) => warn!("told to stop again: requests under way are cut off"),
     }
-    match tokio::task::spawn_blocking(move || embedded.stop()).await {
+    match tokio::task::spawn_blocking(move || running.stop()).await {
         Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(fault)) => environment(&fault.to_string()),
+        Ok(Err(told)) => environment(&told),
         Err(error) => environment(&error.to_string()),
     }
 }
@@ -200,7 +268,7 @@ mod tests {
     fn wrong_settings_are_wrong_usage() {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("plazo.toml");
-        std::fs::write(&file, "[kafka]\nbrokers = \"localhost:9092\"").expect("a file");
+        std::fs::write(&file, "[kafka]\nbrokers = \"localhost:9092\"\n[kafka.properties]\nacks = 1").expect("a file");
         let code = run(RunArgs { config: Some(file), policy: None, ..RunArgs::default() });
         assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(USAGE)));
     }

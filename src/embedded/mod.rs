@@ -8,7 +8,6 @@ pub mod engine_thread;
 pub mod fault;
 pub mod index;
 pub mod intake;
-pub mod kept_policy;
 pub mod lock;
 pub mod reader;
 pub mod store;
@@ -24,7 +23,7 @@ use tokio::sync::{oneshot, watch};
 use crate::engine::{self, LeadView, NoticeKind, Rules, Shard};
 use crate::event::{FactKind, Reason};
 use crate::metrics::{Metrics, Words};
-use crate::policy::Policy;
+use crate::policy::{Policy, kept};
 use crate::time::{Clock, Timestamp};
 use crate::view::{
     ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NoticePage, NoticeQuery, Pending, Phase,
@@ -107,7 +106,7 @@ impl Embedded {
         let store = Store::open(&options.directory, options.max_bytes)?;
         // Where there is no lead, nothing was promised yet.
         let changed = match store.holds_leads()? {
-            true => kept_policy::difference(&store.kept_policy()?, &policy, store.marks().watermark),
+            true => kept::difference(&store.kept_policy()?, &policy, store.marks().watermark),
             false => None,
         };
         if let (Some(difference), false) = (&changed, options.accept_changed_policy) {

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use super::fault::{FaultKind, StoreFault};
 use super::index::{ClockRow, OpenClocks};
-use super::kept_policy::KeptVersion;
+use crate::policy::kept::KeptVersion;
 use crate::engine::{RecordError, Shard};
 use crate::time::Timestamp;
 

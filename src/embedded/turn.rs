@@ -71,12 +71,12 @@ const WARMED: usize = 64;
 pub struct Tally {
     /// By fact kind, what could not be read last.
     events: [[u64; 3]; FactKind::ALL.len() + 1],
-    dead: Vec<&'static str>,
+    pub dead: Vec<&'static str>,
     resubmitted: u64,
 }
 
 impl Tally {
-    fn count(&mut self, kind: Option<FactKind>, result: EventResult) {
+    pub fn count(&mut self, kind: Option<FactKind>, result: EventResult) {
         let row = kind.map_or(FactKind::ALL.len(), |kind| kind as usize);
         self.events[row][result as usize] += 1;
     }

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod fault;
+pub mod kept;
 mod load;
 mod parse;
 mod reader;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use similar::{ChangeTag, TextDiff};
 
-use crate::policy::{Policy, Version};
+use super::{Policy, Version};
 use crate::time::Timestamp;
 
 /// Lines of one version's difference that are shown.

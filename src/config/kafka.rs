@@ -1,0 +1,183 @@
+//! The Kafka part of the settings: names, and properties for librdkafka as long as they keep the engine's promises.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Texts;
+
+/// The group protocol: `classic` (eager `range`), or `consumer` (KIP-848 with the broker's `range`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    Classic,
+    Consumer,
+}
+
+/// Names of the topics that the engine writes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Topics {
+    pub reminders: String,
+    pub breaches: String,
+    pub outcomes: String,
+    pub dead_letters: String,
+    /// The state of every shard; compacted.
+    pub changelog: String,
+}
+
+impl Default for Topics {
+    fn default() -> Self {
+        let name = |name: &str| name.to_owned();
+        Topics {
+            reminders: name("sla.reminders"),
+            breaches: name("sla.breaches"),
+            outcomes: name("sla.outcomes"),
+            dead_letters: name("sla.dead_letters"),
+            changelog: name("plazo.changelog"),
+        }
+    }
+}
+
+impl Topics {
+    pub fn all(&self) -> [&String; 5] {
+        [&self.reminders, &self.breaches, &self.outcomes, &self.dead_letters, &self.changelog]
+    }
+}
+
+/// Checked settings of the Kafka shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kafka {
+    pub brokers: String,
+    /// Input topics, equally partitioned by lead.
+    pub inputs: Vec<String>,
+    pub group: String,
+    pub topics: Topics,
+    pub protocol: Protocol,
+    /// Prefix of the transactional ids; the instance and the worker's number follow.
+    pub transactional_id: String,
+    /// For every client, by librdkafka's names.
+    pub properties: BTreeMap<String, super::Secret>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct RawKafka {
+    brokers: Option<Texts>,
+    inputs: Option<Texts>,
+    group: Option<String>,
+    topics: Option<Topics>,
+    protocol: Option<Protocol>,
+    transactional_id: Option<String>,
+    #[serde(default)]
+    properties: BTreeMap<String, Scalar>,
+    /// Formats of other vendors are not read yet.
+    input: Option<toml::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Bool(bool),
+    Integer(i64),
+    Float(f64),
+    Text(String),
+}
+
+impl Scalar {
+    fn text(self) -> String {
+        match self {
+            Scalar::Bool(value) => value.to_string(),
+            Scalar::Integer(value) => value.to_string(),
+            Scalar::Float(value) => value.to_string(),
+            Scalar::Text(value) => value,
+        }
+    }
+}
+
+/// Properties that the engine sets itself: another value would break what it promises.
+const OURS: [(&str, &str); 21] = [
+    ("bootstrap.servers", "kafka.brokers names them"),
+    ("metadata.broker.list", "kafka.brokers names them"),
+    ("group.id", "kafka.group names it"),
+    ("group.instance.id", "it is made of engine.instance, so that a restart moves nothing"),
+    ("group.protocol", "kafka.protocol names it"),
+    ("group.remote.assignor", "only range assigns the same partition of every input to one member"),
+    ("partition.assignment.strategy", "only range assigns the same partition of every input to one member"),
+    ("transactional.id", "it is made of kafka.transactional_id, the instance and the worker"),
+    ("isolation.level", "an event of a transaction that may still be aborted must not be applied"),
+    ("enable.auto.commit", "offsets are committed in the transaction that tells what they led to"),
+    ("enable.auto.offset.store", "offsets are committed in the transaction that tells what they led to"),
+    ("auto.offset.reset", "a position that is gone is never replaced by a guess"),
+    ("enable.idempotence", "without it a notice could be written twice"),
+    ("acks", "a notice that one broker alone has can be lost"),
+    ("request.required.acks", "a notice that one broker alone has can be lost"),
+    ("partitioner", "other clients must find a lead's partition: murmur2"),
+    ("enable.partition.eof", "the engine must know when a partition is read to its end"),
+    ("enable.gapless.guarantee", "it ends the producer at the first fault"),
+    ("allow.auto.create.topics", "topics are made by `plazo topics --create`"),
+    ("statistics.interval.ms", "the engine reads the statistics itself"),
+    ("check.crcs", "a damaged record must not be applied"),
+];
+/// What the newer group protocol leaves to the broker.
+const OF_THE_BROKER: [&str; 2] = ["session.timeout.ms", "heartbeat.interval.ms"];
+/// librdkafka's names that have an underscore.
+const WITH_UNDERSCORE: [&str; 4] = ["log_level", "enabled_events", "socket.max.fails", "plugin.library.paths"];
+pub const TRANSACTION_TIMEOUT_MS: i64 = 10_000;
+
+pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> Option<Kafka> {
+    let brokers = raw.brokers.map(|brokers| brokers.list().join(",")).filter(|brokers| !brokers.is_empty())?;
+    let inputs = raw.inputs.map_or_else(|| vec!["leads.created".to_owned(), "leads.changed".to_owned()], Texts::list);
+    if inputs.is_empty() {
+        faults.push("kafka.inputs: expected at least one topic, found none".to_owned());
+    }
+    if raw.input.is_some() {
+        faults.push("kafka.input: other formats than CloudEvents are not read yet; name the topics in kafka.inputs".to_owned());
+    }
+    let topics = raw.topics.unwrap_or_default();
+    for name in inputs.iter().chain(topics.all()) {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if name.is_empty() || name.len() > 249 || !name.bytes().all(good) {
+            faults.push(format!("kafka: expected a topic's name of letters, digits, '.', '_' and '-', found {name:?}"));
+        }
+    }
+    let [written @ .., changelog] = topics.all();
+    for (at, input) in inputs.iter().enumerate() {
+        if inputs[..at].contains(input) || topics.all().contains(&input) {
+            faults.push(format!("kafka.inputs: the topic {input:?} is named for two things"));
+        }
+    }
+    if written.contains(&changelog) {
+        faults.push(format!("kafka.topics.changelog: the topic {changelog:?} is named for two things"));
+    }
+    let protocol = raw.protocol.unwrap_or(Protocol::Classic);
+    let mut properties = BTreeMap::new();
+    for (name, value) in raw.properties {
+        // The environment has no dots in its names.
+        let dotted = name.replace('_', ".");
+        let name = if name.contains('.') || WITH_UNDERSCORE.contains(&name.as_str()) { name } else { dotted };
+        if let Some((_, why)) = OURS.iter().find(|(ours, _)| *ours == name) {
+            faults.push(format!("kafka.properties.{name}: this cannot be set: {why}"));
+        } else if protocol == Protocol::Consumer && OF_THE_BROKER.contains(&name.as_str()) {
+            faults.push(format!("kafka.properties.{name}: the protocol \"consumer\" leaves this to the broker (group.consumer.*)"));
+        } else {
+            properties.insert(name, super::Secret::new(value.text()));
+        }
+    }
+    let number = |name: &str, otherwise: i64| properties.get(name).map_or(Some(otherwise), |value| value.expose().parse().ok());
+    match (number("message.timeout.ms", TRANSACTION_TIMEOUT_MS), number("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)) {
+        (Some(message), Some(transaction)) if message > transaction => faults.push(format!(
+            "kafka.properties.message.timeout.ms: {message} is more than transaction.timeout.ms, {transaction}: a notice would still \
+             be sent when its transaction has been aborted"
+        )),
+        _ => {}
+    }
+    Some(Kafka {
+        brokers,
+        inputs,
+        group: raw.group.unwrap_or_else(|| "plazo".to_owned()),
+        topics,
+        protocol,
+        transactional_id: raw.transactional_id.unwrap_or_else(|| format!("plazo-{instance}")),
+        properties,
+    })
+}

@@ -1,0 +1,378 @@
+//! A restored shard at work: what was read -> the shard, and the turn that its transaction must keep.
+
+use std::borrow::Cow;
+
+use rdkafka::error::KafkaResult;
+
+use super::changelog::{self, FORMAT, META, Meta, POLICY};
+use super::progress::{Progress, Queued};
+use super::restore::Restored;
+use super::transaction::{Outgoing, Writing};
+use crate::config::Kafka;
+use crate::embedded::turn::Tally;
+use crate::engine::{self, NoticeKind, Shard};
+use crate::event::{self, Event, Fact, FactKind, Reason, Rejection};
+use crate::metrics::EventResult;
+use crate::time::{MINUTE_MS, Timestamp};
+
+/// Timers of one turn at most: about a second's work, so that a million due at once does not stop the intake.
+const MAX_FIRES: usize = 20_000;
+/// Events of one turn and shard at most.
+const MAX_EVENTS: usize = 10_000;
+/// A larger event is refused: a dead letter with its headers must fit into what brokers take by default, 1 MiB.
+const MAX_EVENT_BYTES: usize = 900_000;
+/// An input that has so many waiting for another one is paused, and read on when half of them are gone.
+const MAX_WAITING: usize = 50_000;
+/// After so long without anything else to keep, the watermark is kept.
+const KEEP_WATERMARK_MS: i64 = MINUTE_MS;
+
+/// A consumed record, copied out of the client's buffers.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    pub key: Option<Box<[u8]>>,
+    pub payload: Option<Box<[u8]>>,
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+impl Record {
+    fn header<'a>(&'a self, name: &str) -> Option<&'a str> {
+        let value = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)?;
+        std::str::from_utf8(value).ok()
+    }
+
+    /// The event, whose lead must be the key's: else it lies in a shard where nobody looks for it.
+    fn decode(&self, place: &str, append: Timestamp) -> Result<Event<'_>, Rejection> {
+        let refuse = |reason, detail: &str| Err(Rejection { reason, detail: detail.to_owned(), id: None });
+        let key = match self.key.as_deref().map(std::str::from_utf8) {
+            Some(Ok(key)) => key,
+            Some(Err(_)) => return refuse(Reason::KeyMismatch, "key: expected the lead's id, found bytes that are no UTF-8"),
+            None => return refuse(Reason::KeyMismatch, "key: expected the lead's id, found none"),
+        };
+        let Some(payload) = &self.payload else {
+            let (source, id) = (Cow::Borrowed("kafka"), Cow::Owned(place.to_owned()));
+            let fact = Fact::new(FactKind::Deleted);
+            return match key {
+                "" => refuse(Reason::MissingLeadId, "key: expected the lead's id, found an empty one"),
+                _ => Ok(Event { source, id, lead_id: Cow::Borrowed(key), time: append, recorded_time: None, fact }),
+            };
+        };
+        if payload.len() > MAX_EVENT_BYTES {
+            return refuse(Reason::TooLarge, &format!("expected at most {MAX_EVENT_BYTES} bytes, found {}", payload.len()));
+        }
+        let structured = self.header("content-type").is_some_and(|kind| kind.starts_with("application/cloudevents"));
+        let decoded = if !structured && self.header("ce_specversion").is_some() {
+            let header = |name: &str| match name {
+                "datacontenttype" => self.header("content-type"),
+                _ => self.header(&format!("ce_{name}")),
+            };
+            event::decode_binary_plain(&header, payload)?
+        } else {
+            event::decode(payload)?
+        };
+        if decoded.lead_id != key {
+            let detail = format!("key: expected lead_id {:?}, found {key:?}", decoded.lead_id);
+            return Err(Rejection { reason: Reason::KeyMismatch, detail, id: Some(decoded.id.to_string()) });
+        }
+        Ok(decoded)
+    }
+}
+
+/// What was refused, for its topic.
+#[derive(Debug)]
+struct Dead {
+    input: usize,
+    /// In `applied`.
+    at: usize,
+    rejection: Rejection,
+}
+
+pub struct Running {
+    pub partition: i32,
+    partitions: u32,
+    pub shard: Shard,
+    pub progress: Progress<Record>,
+    /// Of the open turn, so that it can be undone.
+    applied: Vec<(usize, Queued<Record>)>,
+    dead: Vec<Dead>,
+    tally: Tally,
+    next: Vec<i64>,
+    kept: Timestamp,
+    /// The policy must be written with the next turn.
+    keep_policy: bool,
+    /// Open leads are settled by a changed policy up to this slot.
+    resettle: Option<u32>,
+    pub backlog: bool,
+    /// By input: the client's position when reading began. It may be of an earlier assignment, and says nothing.
+    stale: Vec<Option<i64>>,
+    /// By input: reading is paused, because too much waits for the others.
+    paused: Vec<bool>,
+}
+
+impl Running {
+    /// `stale`: by input, the client's position before anything was read.
+    pub fn new(partition: i32, partitions: u32, restored: Restored, skew_ms: i64, stale: Vec<Option<i64>>) -> Self {
+        let inputs = restored.next.len();
+        Running {
+            partition,
+            partitions,
+            progress: Progress::new(&restored.next, skew_ms),
+            applied: Vec::new(),
+            dead: Vec::new(),
+            tally: Tally::default(),
+            next: restored.next,
+            kept: restored.shard.watermark(),
+            keep_policy: restored.policy_changed,
+            resettle: (restored.policy_changed && restored.records > 0).then_some(0),
+            shard: restored.shard,
+            backlog: false,
+            stale,
+            paused: vec![false; inputs],
+        }
+    }
+
+    /// The client says that it has passed everything below this offset.
+    pub fn reached(&mut self, input: usize, offset: i64) {
+        if self.stale.get(input) != Some(&Some(offset)) {
+            self.progress.reached(input, offset);
+        }
+    }
+
+    /// By input, whether its reading must change: `true` to pause it, `false` to go on.
+    pub fn pauses(&mut self) -> Vec<(usize, bool)> {
+        let mut changes = Vec::new();
+        for (input, paused) in self.paused.iter_mut().enumerate() {
+            let waiting = self.progress.waiting_of(input);
+            let change = if *paused { waiting < MAX_WAITING / 2 } else { waiting > MAX_WAITING };
+            if change {
+                *paused = !*paused;
+                changes.push((input, *paused));
+            }
+        }
+        changes
+    }
+
+    /// Applies what can be applied, fires what is due: as much as a turn has room for. `limit`: beyond it time has not come.
+    ///
+    /// # Errors
+    /// Where a stored record is damaged, for the operator.
+    pub fn step(&mut self, inputs: &[String], limit: Timestamp) -> Result<(), String> {
+        if let Some(slot) = self.resettle {
+            self.resettle = self.shard.resettle(slot, 2_000).map_err(|error| error.to_string())?;
+            self.backlog = true;
+            return Ok(());
+        }
+        self.backlog = false;
+        while self.applied.len() < MAX_EVENTS {
+            let Some((input, queued)) = self.progress.pop() else { break };
+            if !self.pass_to(queued.append) {
+                self.progress.unpop(input, queued);
+                return Ok(());
+            }
+            self.apply(inputs, input, queued);
+        }
+        self.backlog = self.applied.len() >= MAX_EVENTS;
+        if let Some(watermark) = self.progress.watermark() {
+            self.pass_to(watermark.min(limit));
+        }
+        Ok(())
+    }
+
+    /// Fires what is due before `to`; `false` if the turn has no room for all of it.
+    fn pass_to(&mut self, to: Timestamp) -> bool {
+        let room = MAX_FIRES.saturating_sub(usize::try_from(self.shard.turn().fired).unwrap_or(MAX_FIRES));
+        let done = self.shard.advance(to, room) == engine::Progress::Done;
+        self.backlog |= !done;
+        done
+    }
+
+    fn apply(&mut self, inputs: &[String], input: usize, queued: Queued<Record>) {
+        let place = format!("{}/{}/{}", inputs.get(input).map_or("", String::as_str), self.partition, queued.offset);
+        let decoded = queued.record.decode(&place, queued.append);
+        let kind = decoded.as_ref().ok().map(|event| event.fact.kind);
+        let position = (input, u64::try_from(queued.offset).unwrap_or(0));
+        let outcome = decoded.and_then(|event| self.shard.apply(&event, queued.append, position));
+        let result = match outcome {
+            Ok(engine::Applied::Accepted) => EventResult::Accepted,
+            Ok(engine::Applied::Duplicate) => EventResult::Duplicate,
+            Err(rejection) => {
+                self.tally.dead.push(rejection.reason.name());
+                self.dead.push(Dead { input, at: self.applied.len(), rejection });
+                EventResult::Rejected
+            }
+        };
+        self.tally.count(kind, result);
+        self.applied.push((input, queued));
+    }
+
+    /// Whether the open turn must be made durable.
+    pub fn has_something(&self) -> bool {
+        let old = self.kept != Timestamp::MIN && self.shard.watermark().since_ms(self.kept) >= KEEP_WATERMARK_MS;
+        old || self.keep_policy
+            || !self.applied.is_empty()
+            || !self.shard.turn().outbox.notices.is_empty()
+            || self.shard.changed().next().is_some()
+            || self.progress.next().ne(self.next.iter().copied())
+    }
+
+    /// Whether it has no more room.
+    pub fn is_full(&self) -> bool {
+        self.applied.len() >= MAX_EVENTS || self.shard.turn().fired >= MAX_FIRES as u64
+    }
+
+    /// By input, the offset that the turn's transaction commits.
+    pub fn next(&self) -> impl Iterator<Item = i64> {
+        self.progress.next()
+    }
+
+    pub fn events(&self) -> usize {
+        self.applied.len()
+    }
+
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Everything that the turn must keep, into the open transaction.
+    ///
+    /// # Errors
+    /// Where librdkafka will not take a record.
+    pub fn write(&self, kafka: &Kafka, writing: &Writing<'_>) -> KafkaResult<()> {
+        let topics = &kafka.topics;
+        let outbox = &self.shard.turn().outbox;
+        let json: [(&str, &[u8]); 1] = [("content-type", b"application/cloudevents+json; charset=UTF-8")];
+        for notice in &outbox.notices {
+            let topic = match notice.kind {
+                NoticeKind::Reminder => &topics.reminders,
+                NoticeKind::Breached | NoticeKind::Escalated | NoticeKind::Retracted => &topics.breaches,
+                _ => &topics.outcomes,
+            };
+            let (key, value) = (Some(outbox.lead_id(notice).as_bytes()), Some(outbox.json(notice)));
+            writing.send(&Outgoing { topic, partition: None, key, value, headers: &json })?;
+        }
+        let changelog = |key: &[u8], value: Option<&[u8]>| {
+            let (topic, partition) = (&topics.changelog, Some(self.partition));
+            writing.send(&Outgoing { topic, partition, key: Some(key), value, headers: &[] })
+        };
+        let mut key = Vec::new();
+        for (lead_id, record) in self.shard.changed() {
+            changelog::lead_key(lead_id, &mut key);
+            changelog(&key, record)?;
+        }
+        if self.keep_policy && self.resettle.is_none() {
+            changelog(POLICY, Some(&changelog::encode_policy(self.shard.policy())))?;
+        }
+        let meta = Meta {
+            format: FORMAT,
+            partitions: self.partitions,
+            watermark_ms: self.shard.watermark().ms(),
+            next: kafka.inputs.iter().cloned().zip(self.progress.next()).collect(),
+        };
+        // A map of texts and numbers can always be written.
+        changelog(META, Some(&serde_json::to_vec(&meta).unwrap_or_default()))?;
+        self.dead.iter().try_for_each(|dead| self.bury(kafka, dead, writing))
+    }
+
+    fn bury(&self, kafka: &Kafka, dead: &Dead, writing: &Writing<'_>) -> KafkaResult<()> {
+        let Some((_, queued)) = self.applied.get(dead.at) else { return Ok(()) };
+        let topic = kafka.inputs.get(dead.input).map_or("", String::as_str);
+        let (partition, offset) = (self.partition.to_string(), queued.offset.to_string());
+        let own: [(&str, &[u8]); 5] = [
+            ("plazo_reason", dead.rejection.reason.name().as_bytes()),
+            ("plazo_detail", dead.rejection.detail.as_bytes()),
+            ("plazo_topic", topic.as_bytes()),
+            ("plazo_partition", partition.as_bytes()),
+            ("plazo_offset", offset.as_bytes()),
+        ];
+        let theirs = queued.record.headers.iter().map(|(key, value)| (key.as_str(), value.as_slice()));
+        let headers: Vec<(&str, &[u8])> = own.into_iter().chain(theirs).collect();
+        let value = queued.record.payload.as_deref().map(|payload| &payload[..payload.len().min(MAX_EVENT_BYTES)]);
+        let key = queued.record.key.as_deref();
+        writing.send(&Outgoing { topic: &kafka.topics.dead_letters, partition: None, key, value, headers: &headers })
+    }
+
+    pub fn commit(&mut self) {
+        self.keep_policy &= self.resettle.is_some();
+        self.next = self.progress.next().collect();
+        self.kept = self.shard.watermark();
+        self.shard.commit();
+        self.begin();
+    }
+
+    /// Nothing was to be kept.
+    pub fn pass(&mut self) {
+        self.shard.commit();
+    }
+
+    /// As it was before the turn; what was applied waits again.
+    pub fn undo(&mut self) {
+        self.shard.undo();
+        for (input, queued) in std::mem::take(&mut self.applied).into_iter().rev() {
+            self.progress.unpop(input, queued);
+        }
+        if self.keep_policy && self.shard.lead_count() > 0 {
+            self.resettle = Some(0);
+        }
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        self.applied.clear();
+        self.dead.clear();
+        self.tally = Tally::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"crm","type":"lead.created","time":"2026-12-01T12:00:00Z","data":{"lead_id":"L1"}}"#;
+
+    fn record(key: Option<&str>, payload: Option<&str>) -> Record {
+        let boxed = |text: &str| Box::from(text.as_bytes());
+        Record { key: key.map(boxed), payload: payload.map(boxed), headers: Vec::new() }
+    }
+
+    fn reason(record: &Record) -> Option<Reason> {
+        record.decode("t/0/1", Timestamp::from_ms(5)).err().map(|rejection| rejection.reason)
+    }
+
+    #[test]
+    fn a_key_that_is_not_the_lead_is_refused() {
+        assert_eq!(reason(&record(Some("L1"), Some(EVENT))), None);
+        assert_eq!(reason(&record(Some("L2"), Some(EVENT))), Some(Reason::KeyMismatch));
+        assert_eq!(reason(&record(None, Some(EVENT))), Some(Reason::KeyMismatch));
+        let binary = Record { key: Some(Box::from(&b"\xff"[..])), ..record(None, Some(EVENT)) };
+        assert_eq!(reason(&binary), Some(Reason::KeyMismatch));
+    }
+
+    #[test]
+    fn a_record_without_value_deletes_its_lead_at_its_append_time() {
+        let tombstone = record(Some("L1"), None);
+        let event = tombstone.decode("t/0/7", Timestamp::from_ms(5)).expect("an event");
+        assert_eq!((event.fact.kind, event.lead_id.as_ref(), event.time), (FactKind::Deleted, "L1", Timestamp::from_ms(5)));
+        assert_eq!(event.id, "t/0/7");
+    }
+
+    #[test]
+    fn binary_mode_has_its_attributes_in_the_headers() {
+        let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        let mut binary = record(Some("L1"), Some(r#"{"lead_id":"L1","status":"new"}"#));
+        binary.headers = vec![
+            header("ce_specversion", "1.0"),
+            header("ce_id", "9"),
+            header("ce_source", "crm"),
+            header("ce_type", "lead.created"),
+            header("ce_time", "2026-12-01T12:00:00Z"),
+            header("content-type", "application/json"),
+        ];
+        let event = binary.decode("t/0/7", Timestamp::from_ms(5)).expect("an event");
+        assert_eq!((event.id.as_ref(), event.fact.kind), ("9", FactKind::Created));
+    }
+
+    #[test]
+    fn an_event_that_no_dead_letter_could_hold_is_refused() {
+        let large = "x".repeat(MAX_EVENT_BYTES + 1);
+        assert_eq!(reason(&record(Some("L1"), Some(&large))), Some(Reason::TooLarge));
+    }
+}
