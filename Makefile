@@ -4,7 +4,10 @@ LOCKED ?= --locked
 PLAZO  ?= $(CARGO) run $(LOCKED) --release --quiet --
 ARGS   ?=
 
-.PHONY: demo run test lint bench
+.PHONY: demo run test lint bench kafka-libs
+
+# Apache Kafka from Maven Central, for the tests on a real broker.
+KAFKA_LIBS = target/kafka-libs
 
 # The whole thing at once: a synthetic CRM at accelerated time, notices as they come.
 demo:
@@ -13,12 +16,20 @@ demo:
 run:
 	$(PLAZO) run $(ARGS)
 
-test: lint
+test: lint kafka-libs
 	$(CARGO) test $(LOCKED)
 
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(LOCKED) --all-targets -- -D warnings
+
+kafka-libs: $(KAFKA_LIBS)/done
+
+$(KAFKA_LIBS)/done: tests/kafka/pom.xml
+	tests/kafka/need-java
+	rm -rf $(KAFKA_LIBS)
+	mvn -q -B -f tests/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(KAFKA_LIBS) -DincludeScope=runtime
+	touch $@
 
 # Every bench beside its peers; the goals are in benches/README.md.
 bench:

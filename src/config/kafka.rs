@@ -131,7 +131,9 @@ pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> 
         faults.push("kafka.inputs: expected at least one topic, found none".to_owned());
     }
     if raw.input.is_some() {
-        faults.push("kafka.input: other formats than CloudEvents are not read yet; name the topics in kafka.inputs".to_owned());
+        faults.push(
+            "kafka.input: other formats than CloudEvents are not read yet; name the topics in kafka.inputs".to_owned(),
+        );
     }
     let topics = raw.topics.unwrap_or_default();
     for name in inputs.iter().chain(topics.all()) {
@@ -158,12 +160,15 @@ pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> 
         if let Some((_, why)) = OURS.iter().find(|(ours, _)| *ours == name) {
             faults.push(format!("kafka.properties.{name}: this cannot be set: {why}"));
         } else if protocol == Protocol::Consumer && OF_THE_BROKER.contains(&name.as_str()) {
-            faults.push(format!("kafka.properties.{name}: the protocol \"consumer\" leaves this to the broker (group.consumer.*)"));
+            faults.push(format!(
+                "kafka.properties.{name}: the protocol \"consumer\" leaves this to the broker (group.consumer.*)"
+            ));
         } else {
             properties.insert(name, super::Secret::new(value.text()));
         }
     }
-    let number = |name: &str, otherwise: i64| properties.get(name).map_or(Some(otherwise), |value| value.expose().parse().ok());
+    let number =
+        |name: &str, otherwise: i64| properties.get(name).map_or(Some(otherwise), |value| value.expose().parse().ok());
     match (number("message.timeout.ms", TRANSACTION_TIMEOUT_MS), number("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS)) {
         (Some(message), Some(transaction)) if message > transaction => faults.push(format!(
             "kafka.properties.message.timeout.ms: {message} is more than transaction.timeout.ms, {transaction}: a notice would still \

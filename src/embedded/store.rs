@@ -16,8 +16,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use super::fault::{FaultKind, StoreFault};
 use super::index::{ClockRow, OpenClocks};
-use crate::policy::kept::KeptVersion;
 use crate::engine::{RecordError, Shard};
+use crate::policy::kept::KeptVersion;
 use crate::time::Timestamp;
 
 pub const FILE_NAME: &str = "plazo.sqlite";

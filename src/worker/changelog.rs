@@ -73,7 +73,10 @@ pub fn standing(
         };
     };
     if meta.format != FORMAT {
-        return Err(format!("the changelog has format {}, this program reads {FORMAT}: run the version that wrote it", meta.format));
+        return Err(format!(
+            "the changelog has format {}, this program reads {FORMAT}: run the version that wrote it",
+            meta.format
+        ));
     }
     if meta.partitions != partitions {
         return Err(format!(
@@ -85,7 +88,9 @@ pub fn standing(
     let mut next = Vec::with_capacity(inputs.len());
     for (input, committed) in inputs.iter().zip(committed) {
         let Some(&own) = meta.next.get(input) else {
-            return Err(format!("the state was made without the input {input}: its events would come too late to be merged by time"));
+            return Err(format!(
+                "the state was made without the input {input}: its events would come too late to be merged by time"
+            ));
         };
         if committed.is_some_and(|committed| committed > own) {
             return Err(format!(
@@ -175,7 +180,9 @@ mod tests {
         assert!(standing(Some(&known), &inputs(), &[None, None], 8).expect_err("refused").contains("8 partitions"));
         known.format = FORMAT + 1;
         assert!(standing(Some(&known), &inputs(), &[None, None], 4).expect_err("refused").contains("format"));
-        assert!(standing(Some(&meta(&[("a", 5)])), &inputs(), &[None, None], 4).expect_err("refused").contains("input b"));
+        assert!(
+            standing(Some(&meta(&[("a", 5)])), &inputs(), &[None, None], 4).expect_err("refused").contains("input b")
+        );
     }
 
     #[test]

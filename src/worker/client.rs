@@ -91,14 +91,15 @@ impl ConsumerContext for GroupContext {
         let outcome = match error {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 let mut from_start = TopicPartitionList::with_capacity(names.len());
-                let filled = names
-                    .iter()
-                    .try_for_each(|(topic, partition)| from_start.add_partition_offset(topic, *partition, Offset::Beginning));
+                let filled = names.iter().try_for_each(|(topic, partition)| {
+                    from_start.add_partition_offset(topic, *partition, Offset::Beginning)
+                });
                 let assigned = filled.and_then(|()| match cooperative {
                     true => consumer.incremental_assign(&from_start),
                     false => consumer.assign(&from_start),
                 });
-                let paused = assigned.and_then(|()| if names.is_empty() { Ok(()) } else { consumer.pause(&from_start) });
+                let paused =
+                    assigned.and_then(|()| if names.is_empty() { Ok(()) } else { consumer.pause(&from_start) });
                 self.keep(Change::Assigned(names));
                 paused
             }

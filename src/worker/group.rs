@@ -19,8 +19,8 @@ use tracing::{error, info, warn};
 
 use super::client::{self, Change, GroupContext};
 use super::clock_guard::ClockGuard;
-use super::progress::Behind;
 use super::prober::Prober;
+use super::progress::Behind;
 use super::restore::{Plan, RestoreFault, Restored};
 use super::running::{Record, Running};
 use super::transaction::{Transactions, Trouble};
@@ -39,9 +39,13 @@ const SEEK_PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(500);
 
 enum Stage {
-    Restoring { stop: Arc<AtomicBool> },
+    Restoring {
+        stop: Arc<AtomicBool>,
+    },
     /// To be restored again at this instant.
-    Waiting { until: Instant },
+    Waiting {
+        until: Instant,
+    },
     Running(Box<Running>),
     Refused,
 }
@@ -243,7 +247,9 @@ impl Worker {
             }
         }
         if apart {
-            error!("the group gave this member a partition of one input without that of the others: all members must use one assignor (range) and one list of inputs");
+            error!(
+                "the group gave this member a partition of one input without that of the others: all members must use one assignor (range) and one list of inputs"
+            );
         }
         if self.shards.is_empty() {
             self.turn_began = None;
@@ -301,7 +307,12 @@ impl Worker {
             self.shards.insert(partition, stage);
         }
         let now = monotonic();
-        let due: Vec<i32> = self.shards.iter().filter(|(_, stage)| matches!(stage, Stage::Waiting { until } if *until <= now)).map(|(partition, _)| *partition).collect();
+        let due: Vec<i32> = self
+            .shards
+            .iter()
+            .filter(|(_, stage)| matches!(stage, Stage::Waiting { until } if *until <= now))
+            .map(|(partition, _)| *partition)
+            .collect();
         for partition in due {
             self.begin_restore(partition);
         }
@@ -311,14 +322,16 @@ impl Worker {
         // The first transaction's producer fences an earlier process of the same id, before anything is read.
         self.transactions.prepare()?;
         let inputs = &self.shared.kafka.inputs;
-        let from = inputs.iter().zip(&restored.next).map(|(topic, next)| (topic.clone(), partition, Offset::Offset(*next)));
+        let from =
+            inputs.iter().zip(&restored.next).map(|(topic, next)| (topic.clone(), partition, Offset::Offset(*next)));
         let from = client::list(from)?;
         let told = self.consumer.seek_partitions(from.clone(), SEEK_PATIENCE)?;
         for element in told.elements() {
             element.error()?;
         }
         let positions = self.consumer.position()?;
-        let position = |topic: &String| match positions.find_partition(topic, partition).map(|element| element.offset()) {
+        let position = |topic: &String| match positions.find_partition(topic, partition).map(|element| element.offset())
+        {
             Some(Offset::Offset(offset)) => Some(offset),
             _ => None,
         };
@@ -439,14 +452,18 @@ impl Worker {
         }
         let offsets = turns.iter().flat_map(|turn| {
             let partition = turn.partition;
-            kafka.inputs.iter().zip(turn.next()).map(move |(topic, next)| (topic.clone(), partition, Offset::Offset(next)))
+            kafka
+                .inputs
+                .iter()
+                .zip(turn.next())
+                .map(move |(topic, next)| (topic.clone(), partition, Offset::Offset(next)))
         });
         let offsets = client::list(offsets.collect::<Vec<_>>());
         let began = monotonic();
         let outcome = match (offsets, self.consumer.group_metadata()) {
-            (Ok(offsets), Some(group)) => self.transactions.write(&offsets, &group, |writing| {
-                turns.iter().try_for_each(|turn| turn.write(&kafka, writing))
-            }),
+            (Ok(offsets), Some(group)) => self
+                .transactions
+                .write(&offsets, &group, |writing| turns.iter().try_for_each(|turn| turn.write(&kafka, writing))),
             _ => Err(Trouble::Aborted { cause: "group", detail: "the group's metadata is not known".to_owned() }),
         };
         let metrics = &self.shared.metrics;

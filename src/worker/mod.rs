@@ -50,7 +50,7 @@ pub struct Options {
 
 /// What one worker shows of itself.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sight {
+pub struct Sight {
     held: Held,
     watermark: Timestamp,
     leads: usize,
@@ -59,13 +59,13 @@ pub(crate) struct Sight {
     assigned: usize,
 }
 
-pub(crate) struct Question {
+pub struct Question {
     lead_id: String,
     answer: std::sync::mpsc::Sender<Result<Option<LeadView>, String>>,
 }
 
 /// What the workers and those who ask share.
-pub(crate) struct Shared {
+pub struct Shared {
     kafka: Arc<Kafka>,
     instance: String,
     partitions: u32,
@@ -237,7 +237,12 @@ impl Shell for OnKafka {
 
     fn status(&self) -> Status {
         let sight = self.shared.sight();
-        Status { phase: self.shared.phase.borrow().clone(), watermark: sight.watermark, held: sight.held, held_until: None }
+        Status {
+            phase: self.shared.phase.borrow().clone(),
+            watermark: sight.watermark,
+            held: sight.held,
+            held_until: None,
+        }
     }
 
     fn last_notice(&self) -> watch::Receiver<u64> {

@@ -157,7 +157,8 @@ impl<M> Progress<M> {
 
     /// Why a timer due at `due` cannot fire although it is past.
     pub fn behind(&self) -> Behind {
-        match self.inputs.iter().all(|input| input.queue.is_empty()) && self.inputs.iter().any(|i| i.ends[0].is_some()) {
+        match self.inputs.iter().all(|input| input.queue.is_empty()) && self.inputs.iter().any(|i| i.ends[0].is_some())
+        {
             true => Behind::OpenTransaction,
             false => Behind::Backlog,
         }

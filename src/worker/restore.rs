@@ -93,7 +93,8 @@ impl Plan {
         let next = match standing.map_err(RestoreFault::Refused)? {
             Standing::From(next) => next,
             Standing::New => {
-                let low = |topic: &String| ends.fetch_watermarks(topic, self.partition, REQUEST_PATIENCE).map(|(low, _)| low);
+                let low =
+                    |topic: &String| ends.fetch_watermarks(topic, self.partition, REQUEST_PATIENCE).map(|(low, _)| low);
                 inputs.iter().map(low).collect::<KafkaResult<Vec<i64>>>()?
             }
         };
@@ -106,7 +107,8 @@ impl Plan {
         let watermark = meta.as_ref().map_or(Timestamp::MIN, Meta::watermark);
         let applied = next.iter().enumerate().map(|(input, next)| (input, u64::try_from(next - 1).unwrap_or(0)));
         shard.restore_position(watermark, &applied.collect::<Vec<_>>());
-        let kept = changelog::decode_policy(&policy.unwrap_or_else(|| b"[]".to_vec())).map_err(RestoreFault::Refused)?;
+        let kept =
+            changelog::decode_policy(&policy.unwrap_or_else(|| b"[]".to_vec())).map_err(RestoreFault::Refused)?;
         let difference = if count > 0 { kept::difference(&kept, &self.policy, watermark) } else { None };
         if let (Some(difference), false) = (&difference, self.accept_changed_policy) {
             return Err(RestoreFault::Refused(format!(
@@ -116,15 +118,16 @@ impl Plan {
             )));
         }
         let same = changelog::encode_policy(&self.policy);
-        let policy_changed = kept.len() != self.policy.versions.len()
-            || changelog::decode_policy(&same).is_ok_and(|now| now != kept);
+        let policy_changed =
+            kept.len() != self.policy.versions.len() || changelog::decode_policy(&same).is_ok_and(|now| now != kept);
         let seconds = began.elapsed().as_secs_f64();
         Ok(Restored { shard, next, records: count, seconds, policy_changed, is_new })
     }
 
     /// Stable: librdkafka waits here for transactions that are still to commit offsets.
     fn committed(&self, consumer: &BaseConsumer<LogContext>) -> Result<Vec<Option<i64>>, RestoreFault> {
-        let asked = client::list(self.kafka.inputs.iter().map(|topic| (topic.clone(), self.partition, Offset::Invalid)))?;
+        let asked =
+            client::list(self.kafka.inputs.iter().map(|topic| (topic.clone(), self.partition, Offset::Invalid)))?;
         let told = consumer.committed_offsets(asked, REQUEST_PATIENCE)?;
         let of = |topic: &String| match told.find_partition(topic, self.partition).map(|element| element.offset()) {
             Some(Offset::Offset(offset)) => Some(offset),
@@ -172,7 +175,8 @@ impl Plan {
                         }
                         (Some(POLICY), Some(value)) => policy = Some(value.to_vec()),
                         _ => {
-                            let told = format!("{changelog}/{} at {position} holds a record of no known kind", self.partition);
+                            let told =
+                                format!("{changelog}/{} at {position} holds a record of no known kind", self.partition);
                             return Err(RestoreFault::Refused(told));
                         }
                     }

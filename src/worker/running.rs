@@ -45,7 +45,9 @@ impl Record {
         let refuse = |reason, detail: &str| Err(Rejection { reason, detail: detail.to_owned(), id: None });
         let key = match self.key.as_deref().map(std::str::from_utf8) {
             Some(Ok(key)) => key,
-            Some(Err(_)) => return refuse(Reason::KeyMismatch, "key: expected the lead's id, found bytes that are no UTF-8"),
+            Some(Err(_)) => {
+                return refuse(Reason::KeyMismatch, "key: expected the lead's id, found bytes that are no UTF-8");
+            }
             None => return refuse(Reason::KeyMismatch, "key: expected the lead's id, found none"),
         };
         let Some(payload) = &self.payload else {
@@ -57,7 +59,10 @@ impl Record {
             };
         };
         if payload.len() > MAX_EVENT_BYTES {
-            return refuse(Reason::TooLarge, &format!("expected at most {MAX_EVENT_BYTES} bytes, found {}", payload.len()));
+            return refuse(
+                Reason::TooLarge,
+                &format!("expected at most {MAX_EVENT_BYTES} bytes, found {}", payload.len()),
+            );
         }
         let structured = self.header("content-type").is_some_and(|kind| kind.starts_with("application/cloudevents"));
         let decoded = if !structured && self.header("ce_specversion").is_some() {
@@ -350,7 +355,10 @@ mod tests {
     fn a_record_without_value_deletes_its_lead_at_its_append_time() {
         let tombstone = record(Some("L1"), None);
         let event = tombstone.decode("t/0/7", Timestamp::from_ms(5)).expect("an event");
-        assert_eq!((event.fact.kind, event.lead_id.as_ref(), event.time), (FactKind::Deleted, "L1", Timestamp::from_ms(5)));
+        assert_eq!(
+            (event.fact.kind, event.lead_id.as_ref(), event.time),
+            (FactKind::Deleted, "L1", Timestamp::from_ms(5))
+        );
         assert_eq!(event.id, "t/0/7");
     }
 

@@ -30,7 +30,9 @@ impl Use {
                 "with the producers' own times a breach can be early or late, and a replay can tell other notices",
             )],
             Use::Output => &[],
-            Use::Changelog => &[("cleanup.policy", "compact", "leads that have not changed for long would be forgotten")],
+            Use::Changelog => {
+                &[("cleanup.policy", "compact", "leads that have not changed for long would be forgotten")]
+            }
         }
     }
 
@@ -110,7 +112,9 @@ pub async fn look(kafka: &Kafka, making: Option<Making>) -> Result<Found, KafkaE
             }
         }
     } else {
-        found.faults.extend(missing.iter().map(|(name, _)| format!("{name}: is missing; plazo topics --create makes it")));
+        found
+            .faults
+            .extend(missing.iter().map(|(name, _)| format!("{name}: is missing; plazo topics --create makes it")));
     }
     let there: Vec<&(&String, Use)> = all.iter().filter(|(name, _)| counts.contains_key(*name)).collect();
     let asked: Vec<ResourceSpecifier<'_>> = there.iter().map(|(name, _)| ResourceSpecifier::Topic(name)).collect();
@@ -155,7 +159,8 @@ fn counts(
 }
 
 fn co_partitioned(kafka: &Kafka, counts: &BTreeMap<String, u32>, found: &mut Found) {
-    let shards = kafka.inputs.iter().chain([&kafka.topics.changelog]).filter_map(|name| Some((name, *counts.get(name)?)));
+    let shards =
+        kafka.inputs.iter().chain([&kafka.topics.changelog]).filter_map(|name| Some((name, *counts.get(name)?)));
     let shards: Vec<(&String, u32)> = shards.collect();
     found.partitions = shards.first().map_or(0, |(_, count)| *count);
     if shards.iter().any(|(_, count)| *count != found.partitions) {

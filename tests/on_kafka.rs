@@ -1,0 +1,212 @@
+//! The engine on a real Kafka: what is told, once, after crashes and outages. The binary is the real one, and so are the clocks.
+#![allow(clippy::disallowed_methods, reason = "the clocks are real here: waits are bounded by them")]
+
+mod kafka;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use kafka::{BOUND, Broker, Site, by_id, count, event, leads};
+use plazo::time::{Clock, SystemClock, Timestamp};
+use rdkafka::producer::Producer;
+
+/// Every lead is disposed of within `seconds`.
+fn policy(seconds: u32) -> String {
+    format!(
+        r#"
+[agreement]
+name = "Test"
+effective_from = "2020-01-01T00:00:00Z"
+timezone = "UTC"
+[[status]]
+name = "new"
+[[status]]
+name = "qualified"
+disposition = "qualified"
+[[sla]]
+name = "disposition"
+promised_by = "sales"
+start = {{ on = "created" }}
+stop = {{ disposition = "any" }}
+  [[sla.target]]
+  within = "{seconds} seconds"
+  [[sla.reminder]]
+  at = "50%"
+  [[sla.escalation]]
+  after = "1 second"
+  notify = ["manager"]
+"#
+    )
+}
+
+fn names(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{prefix}{number:05}")).collect()
+}
+
+/// Waits for an instant of the clock by asking the broker for nothing, until then.
+fn wait_until(broker: &Broker, instant: Timestamp) {
+    use rdkafka::consumer::BaseConsumer;
+    let idle: BaseConsumer = broker.client().create().expect("a client");
+    while SystemClock.now() < instant {
+        let left = instant.since_ms(SystemClock.now()).clamp(1, 1_000).unsigned_abs();
+        assert!(idle.poll(Duration::from_millis(left)).is_none());
+    }
+}
+
+#[test]
+fn what_is_told_is_what_a_replay_of_the_log_tells_once_each_through_kills() {
+    let broker = Broker::start();
+    let site = Site::new(&broker, &policy(3));
+    site.create_topics(4);
+    let crm = broker.producer(None);
+    let mut engine = site.engine("one");
+    let (met, late) = (names("M", 400), names("B", 200));
+    let mut kills = 0;
+    for chunk in 0..10 {
+        for lead in met.iter().chain(&late).skip(chunk).step_by(10) {
+            crm.created(lead);
+        }
+        for lead in met.iter().skip(chunk).step_by(10) {
+            crm.status(lead, "qualified");
+        }
+        crm.flush();
+        // Something of this chunk is told, then the engine is killed amid the rest.
+        let seen = (chunk + 1) * 20;
+        broker.notices_until("some clocks start", |notices| count(notices).get("sla.started") >= Some(&seen));
+        if chunk % 3 == 1 {
+            engine.kill();
+            kills += 1;
+            engine = site.engine("one");
+        }
+    }
+    assert_eq!(kills, 3);
+    let wanted = late.len();
+    let notices = broker.notices_until("every breach and its step", |notices| {
+        leads(notices, "sla.escalated").len() >= wanted && leads(notices, "sla.met").len() >= met.len()
+    });
+    let breached: BTreeSet<String> = leads(&notices, "sla.breached").into_iter().collect();
+    let told = by_id(notices);
+    let replayed = site.replay(&broker, SystemClock.now());
+    let late: BTreeSet<String> = late.into_iter().collect();
+    assert!(late.is_subset(&breached), "missing: {:?}", late.difference(&breached).collect::<Vec<_>>());
+    for (id, notice) in &replayed {
+        assert_eq!(told.get(id), Some(notice), "the replay tells otherwise");
+    }
+    assert_eq!(told.len(), replayed.len(), "more was told than a replay tells");
+    let (took, code) = engine.stop();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(5), "it took {took:?} to stop");
+}
+
+#[test]
+fn an_outage_over_the_deadline_tells_no_false_breach_and_every_true_one_without_later_input() {
+    let broker = Broker::start();
+    let site = Site::new(&broker, &policy(8));
+    site.create_topics(2);
+    let crm = broker.producer(None);
+    let engine = site.engine("one");
+    let (saved, lost) = (names("S", 500), names("L", 50));
+    saved.iter().chain(&lost).for_each(|lead| crm.created(lead));
+    crm.flush();
+    let all = saved.len() + lost.len();
+    broker.notices_until("every clock starts", |notices| leads(notices, "sla.started").len() == all);
+    let deadline = SystemClock.now().plus_ms(8_000);
+    engine.kill();
+    saved.iter().for_each(|lead| crm.status(lead, "qualified"));
+    crm.flush();
+    assert!(SystemClock.now() < deadline.plus_ms(-2_000), "too slow a machine for this test's deadlines");
+    // Other events behind them, in both inputs.
+    for number in 0..20_000 {
+        let lead = format!("other{}", number % 100);
+        let id = format!("o{number}");
+        let topic = if number % 2 == 0 { "leads.created" } else { "leads.changed" };
+        crm.send(topic, Some(&lead), Some(&event("lead.updated", &id, &lead, ",\"attributes\":{\"a\":\"b\"}")));
+    }
+    crm.flush();
+    wait_until(&broker, deadline.plus_ms(500));
+    let engine = site.engine("one");
+    let notices = broker.notices_until("the true breaches", |notices| {
+        leads(notices, "sla.breached").len() >= lost.len() && leads(notices, "sla.met").len() >= saved.len()
+    });
+    assert_eq!(leads(&notices, "sla.breached"), lost);
+    assert_eq!(leads(&notices, "sla.met"), saved);
+    assert_eq!(engine.stop().1, Some(0));
+    let notices = broker.notices();
+    assert_eq!(leads(&notices, "sla.breached"), lost);
+    assert!(leads(&notices, "sla.retracted").is_empty());
+}
+
+#[test]
+fn an_open_transaction_that_may_hold_the_stop_holds_the_breach() {
+    let broker = Broker::start();
+    let site = Site::new(&broker, &policy(4));
+    site.create_topics(1);
+    let crm = broker.producer(None);
+    let open = broker.producer(Some("crm-1"));
+    let _engine = site.engine("one");
+    crm.created("witness-of-the-start");
+    crm.flush();
+    broker.notices_until("the engine works", |notices| !leads(notices, "sla.started").is_empty());
+    // Committed after the deadline: met. Then another one, aborted: breached.
+    for (lead, commits) in [("committed", true), ("aborted", false)] {
+        crm.created(lead);
+        crm.flush();
+        let deadline = SystemClock.now().plus_ms(4_000);
+        open.producer.begin_transaction().expect("a transaction");
+        open.status(lead, "qualified");
+        open.flush();
+        assert!(SystemClock.now() < deadline, "too slow a machine for this test's deadline");
+        wait_until(&broker, deadline.plus_ms(2_500));
+        let told = broker.notices();
+        assert!(
+            !leads(&told, "sla.breached").iter().any(|told| told == lead),
+            "{lead}: breached while its stop was open"
+        );
+        match commits {
+            true => open.producer.commit_transaction(BOUND).expect("committed"),
+            false => open.producer.abort_transaction(BOUND).expect("aborted"),
+        }
+        let kind = if commits { "sla.met" } else { "sla.breached" };
+        broker.notices_until(kind, |notices| leads(notices, kind).iter().any(|told| told == lead));
+    }
+    let notices = broker.notices();
+    assert!(!leads(&notices, "sla.breached").contains(&"committed".to_owned()));
+    assert!(leads(&notices, "sla.retracted").is_empty());
+}
+
+#[test]
+fn what_cannot_be_taken_is_a_dead_letter_with_its_place_and_reason_and_the_stream_goes_on() {
+    let broker = Broker::start();
+    let site = Site::new(&broker, &policy(60));
+    site.create_topics(1);
+    let crm = broker.producer(None);
+    let good = event("lead.created", "1", "L1", "");
+    let cases = [
+        (Some("L1"), Some("{"), "malformed_json"),
+        (Some("L1"), Some(r#"{"specversion":"1.0"}"#), "not_cloudevent"),
+        (Some("L2"), Some(good.as_str()), "key_mismatch"),
+        (None, Some(good.as_str()), "key_mismatch"),
+        (Some(""), None, "missing_lead_id"),
+    ];
+    for (key, value, _) in &cases {
+        crm.send("leads.created", *key, *value);
+    }
+    crm.send("leads.created", Some("L1"), Some(&good));
+    // A record without value deletes its lead.
+    crm.send("leads.changed", Some("L1"), None);
+    crm.flush();
+    let _engine = site.engine("one");
+    broker.notices_until("the good lead is started and cancelled", |notices| {
+        count(notices).get("sla.started").is_some() && leads(notices, "sla.started") == ["L1"]
+    });
+    let dead = broker.read("sla.dead_letters");
+    let told: Vec<_> = dead.iter().map(|read| read.header("plazo_reason").unwrap_or_default()).collect();
+    assert_eq!(told, cases.map(|(_, _, reason)| reason));
+    for (offset, (read, (key, value, _))) in dead.iter().zip(&cases).enumerate() {
+        assert_eq!(read.header("plazo_topic"), Some("leads.created"));
+        assert_eq!(read.header("plazo_partition"), Some("0"));
+        assert_eq!(read.header("plazo_offset"), Some(offset.to_string().as_str()));
+        assert_eq!(read.value.as_deref(), value.map(str::as_bytes), "the original bytes");
+        assert_eq!(read.key.as_deref(), key.map(str::as_bytes));
+    }
+}
