@@ -6,7 +6,7 @@ mod kafka;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use kafka::{BOUND, Broker, Site, by_id, count, event, leads};
+use kafka::{BOUND, Broker, Feeder, Site, by_id, event, leads};
 use plazo::time::{Clock, SystemClock, Timestamp};
 use rdkafka::producer::Producer;
 
@@ -53,6 +53,50 @@ fn wait_until(broker: &Broker, instant: Timestamp) {
     }
 }
 
+/// Leads that are met and leads that are not, and the check at the end.
+struct Traffic {
+    met: Vec<String>,
+    late: Vec<String>,
+}
+
+impl Traffic {
+    const CHUNKS: usize = 10;
+
+    fn new() -> Self {
+        Traffic { met: names("M", 400), late: names("B", 200) }
+    }
+
+    /// Sends a tenth of it, and waits until some of that is told.
+    fn send(&self, chunk: usize, broker: &Broker, crm: &Feeder) {
+        for lead in self.met.iter().chain(&self.late).skip(chunk).step_by(Self::CHUNKS) {
+            crm.created(lead);
+        }
+        for lead in self.met.iter().skip(chunk).step_by(Self::CHUNKS) {
+            crm.status(lead, "qualified");
+        }
+        crm.flush();
+        let seen = (chunk + 1) * 20;
+        broker.notices_until("some clocks start", |notices| leads(notices, "sla.started").len() >= seen);
+    }
+
+    /// Every breach is told; all that is told, each thing once, is what a replay of the log tells.
+    fn check(&self, broker: &Broker, site: &Site) {
+        let (met, late) = (self.met.len(), self.late.len());
+        let notices = broker.notices_until("every breach and its step", |notices| {
+            leads(notices, "sla.escalated").len() >= late && leads(notices, "sla.met").len() >= met
+        });
+        let breached: BTreeSet<String> = leads(&notices, "sla.breached").into_iter().collect();
+        let late: BTreeSet<String> = self.late.iter().cloned().collect();
+        assert!(late.is_subset(&breached), "missing: {:?}", late.difference(&breached).collect::<Vec<_>>());
+        let told = by_id(notices);
+        let replayed = site.replay(broker, SystemClock.now());
+        for (id, notice) in &replayed {
+            assert_eq!(told.get(id), Some(notice), "the replay tells otherwise");
+        }
+        assert_eq!(told.len(), replayed.len(), "more was told than a replay tells");
+    }
+}
+
 #[test]
 fn what_is_told_is_what_a_replay_of_the_log_tells_once_each_through_kills() {
     let broker = Broker::start();
@@ -60,42 +104,99 @@ fn what_is_told_is_what_a_replay_of_the_log_tells_once_each_through_kills() {
     site.create_topics(4);
     let crm = broker.producer(None);
     let mut engine = site.engine("one");
-    let (met, late) = (names("M", 400), names("B", 200));
-    let mut kills = 0;
-    for chunk in 0..10 {
-        for lead in met.iter().chain(&late).skip(chunk).step_by(10) {
-            crm.created(lead);
-        }
-        for lead in met.iter().skip(chunk).step_by(10) {
-            crm.status(lead, "qualified");
-        }
-        crm.flush();
-        // Something of this chunk is told, then the engine is killed amid the rest.
-        let seen = (chunk + 1) * 20;
-        broker.notices_until("some clocks start", |notices| count(notices).get("sla.started") >= Some(&seen));
+    let traffic = Traffic::new();
+    for chunk in 0..Traffic::CHUNKS {
+        traffic.send(chunk, &broker, &crm);
         if chunk % 3 == 1 {
             engine.kill();
-            kills += 1;
             engine = site.engine("one");
         }
     }
-    assert_eq!(kills, 3);
-    let wanted = late.len();
-    let notices = broker.notices_until("every breach and its step", |notices| {
-        leads(notices, "sla.escalated").len() >= wanted && leads(notices, "sla.met").len() >= met.len()
-    });
-    let breached: BTreeSet<String> = leads(&notices, "sla.breached").into_iter().collect();
-    let told = by_id(notices);
-    let replayed = site.replay(&broker, SystemClock.now());
-    let late: BTreeSet<String> = late.into_iter().collect();
-    assert!(late.is_subset(&breached), "missing: {:?}", late.difference(&breached).collect::<Vec<_>>());
-    for (id, notice) in &replayed {
-        assert_eq!(told.get(id), Some(notice), "the replay tells otherwise");
-    }
-    assert_eq!(told.len(), replayed.len(), "more was told than a replay tells");
+    traffic.check(&broker, &site);
     let (took, code) = engine.stop();
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(5), "it took {took:?} to stop");
+}
+
+/// One of two members is killed, stays away beyond its session, and comes back.
+fn two_members(protocol: &str) {
+    let broker = Broker::start();
+    let mut site = Site::new(&broker, &policy(3));
+    site.more = format!("protocol = {protocol:?}\n");
+    if protocol == "classic" {
+        site.more.push_str("[kafka.properties]\n\"session.timeout.ms\" = 6000\n");
+    }
+    site.create_topics(4);
+    let crm = broker.producer(None);
+    let mut one = site.engine("one");
+    let two = site.engine("two");
+    let traffic = Traffic::new();
+    for chunk in 0..Traffic::CHUNKS {
+        traffic.send(chunk, &broker, &crm);
+        match chunk {
+            2 | 5 => one.signal("KILL"),
+            3 | 7 => one = site.engine("one"),
+            _ => {}
+        }
+    }
+    traffic.check(&broker, &site);
+    for engine in [one, two] {
+        assert_eq!(engine.stop().1, Some(0));
+    }
+}
+
+#[test]
+fn one_of_two_members_of_a_classic_group_is_killed_and_nothing_is_lost_or_told_twice() {
+    two_members("classic");
+}
+
+#[test]
+fn one_of_two_members_of_a_consumer_group_is_killed_and_nothing_is_lost_or_told_twice() {
+    two_members("consumer");
+}
+
+#[test]
+fn a_member_that_slept_through_its_session_writes_nothing_when_it_wakes() {
+    let broker = Broker::start();
+    let mut site = Site::new(&broker, &policy(3));
+    site.more = "[kafka.properties]\n\"session.timeout.ms\" = 6000\n".to_owned();
+    site.create_topics(2);
+    let crm = broker.producer(None);
+    let sleeper = site.engine("sleeper");
+    let traffic = Traffic::new();
+    traffic.send(0, &broker, &crm);
+    // Asleep with events before it that it has not committed.
+    sleeper.signal("STOP");
+    let awake = site.engine("awake");
+    (1..5).for_each(|chunk| traffic.send(chunk, &broker, &crm));
+    sleeper.signal("CONT");
+    (5..Traffic::CHUNKS).for_each(|chunk| traffic.send(chunk, &broker, &crm));
+    traffic.check(&broker, &site);
+    drop((sleeper, awake));
+}
+
+#[test]
+fn offsets_that_are_gone_give_way_to_the_state_and_a_state_that_is_gone_is_refused() {
+    let broker = Broker::start();
+    let mut site = Site::new(&broker, &policy(2));
+    site.create_topics(2);
+    let crm = broker.producer(None);
+    let engine = site.engine("one");
+    let traffic = Traffic::new();
+    (0..5).for_each(|chunk| traffic.send(chunk, &broker, &crm));
+    assert_eq!(engine.stop().1, Some(0));
+    // A static member stays known after it has gone; its group can be deleted when its session is over.
+    broker.delete_group("plazo");
+    let engine = site.engine("one");
+    (5..Traffic::CHUNKS).for_each(|chunk| traffic.send(chunk, &broker, &crm));
+    traffic.check(&broker, &site);
+    assert_eq!(engine.stop().1, Some(0));
+    // Another changelog, which is empty.
+    site.more = "[kafka.topics]\nchangelog = \"another.changelog\"\n".to_owned();
+    site.create_topics(2);
+    let engine = site.engine("other");
+    engine.logs("the changelog holds no state");
+    traffic.check(&broker, &site);
 }
 
 #[test]
@@ -196,9 +297,7 @@ fn what_cannot_be_taken_is_a_dead_letter_with_its_place_and_reason_and_the_strea
     crm.send("leads.changed", Some("L1"), None);
     crm.flush();
     let _engine = site.engine("one");
-    broker.notices_until("the good lead is started and cancelled", |notices| {
-        count(notices).get("sla.started").is_some() && leads(notices, "sla.started") == ["L1"]
-    });
+    broker.notices_until("the good lead is started and cancelled", |notices| leads(notices, "sla.started") == ["L1"]);
     let dead = broker.read("sla.dead_letters");
     let told: Vec<_> = dead.iter().map(|read| read.header("plazo_reason").unwrap_or_default()).collect();
     assert_eq!(told, cases.map(|(_, _, reason)| reason));

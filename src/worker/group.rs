@@ -181,6 +181,8 @@ impl Worker {
     /// Everything anew, after a fault that the client calls fatal.
     fn rebuild(&mut self) -> KafkaResult<()> {
         self.forget_all();
+        // The broker may know the member of a killed process for a while yet.
+        std::thread::park_timeout(RETRY);
         self.consumer = client::group_consumer(&self.shared.kafka, &self.client_id)?;
         let inputs: Vec<&str> = self.shared.kafka.inputs.iter().map(String::as_str).collect();
         self.consumer.subscribe(&inputs)

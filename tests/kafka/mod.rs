@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use plazo::time::{Clock, SystemClock, Timestamp};
 use rdkafka::Message;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Headers;
@@ -132,6 +134,20 @@ impl Broker {
         config
     }
 
+    /// Once it has no members.
+    pub fn delete_group(&self, group: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let began = Instant::now();
+        loop {
+            let deleted = runtime.block_on(admin.delete_groups(&[group], &AdminOptions::new())).expect("an answer");
+            match deleted.first() {
+                Some(Ok(_)) => return,
+                other => assert!(began.elapsed() < BOUND, "{group} cannot be deleted: {other:?}"),
+            }
+        }
+    }
+
     pub fn producer(&self, transactional_id: Option<&str>) -> Feeder {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.address()).set("linger.ms", "5").set("partitioner", "murmur2_random");
@@ -147,47 +163,55 @@ impl Broker {
 
     /// Every committed record of a topic: partition, offset, append time, key, value.
     pub fn read(&self, topic: &str) -> Vec<Read> {
+        self.read_all(&[topic])
+    }
+
+    fn read_all(&self, topics: &[&str]) -> Vec<Read> {
         let consumer: BaseConsumer = self.client().create().expect("a consumer");
-        let metadata = consumer.fetch_metadata(Some(topic), BOUND).expect("the topic");
-        let partitions = metadata.topics()[0].partitions().len() as i32;
-        let mut all = Vec::new();
-        for partition in 0..partitions {
-            let (low, high) = consumer.fetch_watermarks(topic, partition, BOUND).expect("the ends");
-            if low == high {
-                continue;
+        let mut list = TopicPartitionList::new();
+        let mut left: BTreeMap<(String, i32), (i64, i64)> = BTreeMap::new();
+        for topic in topics {
+            let metadata = consumer.fetch_metadata(Some(topic), BOUND).expect("the topic");
+            for partition in 0..metadata.topics()[0].partitions().len() as i32 {
+                let (low, high) = consumer.fetch_watermarks(topic, partition, BOUND).expect("the ends");
+                if low < high {
+                    list.add_partition_offset(topic, partition, Offset::Offset(low)).expect("an offset");
+                    left.insert(((*topic).to_owned(), partition), (low, high));
+                }
             }
-            let mut list = TopicPartitionList::new();
-            list.add_partition_offset(topic, partition, Offset::Offset(low)).expect("an offset");
-            consumer.assign(&list).expect("assigned");
-            let began = Instant::now();
-            let mut position = low;
-            while position < high {
-                match consumer.poll(Duration::from_millis(50)) {
-                    Some(Ok(message)) => {
-                        position = message.offset() + 1;
-                        all.push(Read::of(&message));
+        }
+        consumer.assign(&list).expect("assigned");
+        let mut all = Vec::new();
+        let began = Instant::now();
+        while left.values().any(|(position, high)| position < high) {
+            match consumer.poll(Duration::from_millis(20)) {
+                Some(Ok(message)) => {
+                    if let Some((position, _)) = left.get_mut(&(message.topic().to_owned(), message.partition())) {
+                        *position = message.offset() + 1;
                     }
-                    Some(Err(error)) => panic!("{topic}: {error}"),
-                    None => {
-                        let told = consumer.position().expect("the position");
-                        if let Some(Offset::Offset(offset)) =
-                            told.find_partition(topic, partition).map(|at| at.offset())
-                        {
-                            position = position.max(offset);
+                    all.push(Read::of(&message));
+                }
+                Some(Err(error)) => panic!("{topics:?}: {error}"),
+                // The last offsets may be markers.
+                None => {
+                    let told = consumer.position().expect("the position");
+                    for element in told.elements() {
+                        let at = left.get_mut(&(element.topic().to_owned(), element.partition()));
+                        if let (Some((position, _)), Offset::Offset(offset)) = (at, element.offset()) {
+                            *position = offset.max(*position);
                         }
                     }
                 }
-                assert!(began.elapsed() < BOUND, "{topic}/{partition} gives nothing beyond {position} of {high}");
             }
+            assert!(began.elapsed() < BOUND, "{topics:?}: not read to the end: {left:?}");
         }
         all
     }
 
     /// All notices that are committed.
     pub fn notices(&self) -> Vec<Value> {
-        let topics = ["sla.reminders", "sla.breaches", "sla.outcomes"];
-        let all = topics.iter().flat_map(|topic| self.read(topic));
-        all.map(|read| serde_json::from_slice(&read.value.expect("a notice")).expect("JSON")).collect()
+        let all = self.read_all(&["sla.reminders", "sla.breaches", "sla.outcomes"]);
+        all.into_iter().map(|read| serde_json::from_slice(&read.value.expect("a notice")).expect("JSON")).collect()
     }
 
     /// Reads notices until `enough` says so.
@@ -427,6 +451,16 @@ impl Engine {
 
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until its log says this.
+    pub fn logs(&self, words: &str) {
+        let (_kept, never) = std::sync::mpsc::channel::<()>();
+        let began = Instant::now();
+        while !self.log().contains(words) {
+            assert!(began.elapsed() < BOUND, "the log does not say {words:?}:\n{}", self.log());
+            let _nothing_comes = never.recv_timeout(Duration::from_millis(50));
+        }
     }
 
     /// Told to stop: how long it took, and its exit code.
