@@ -4,7 +4,7 @@ LOCKED ?= --locked
 PLAZO  ?= $(CARGO) run $(LOCKED) --release --quiet --
 ARGS   ?=
 
-.PHONY: demo run test lint bench kafka-libs
+.PHONY: demo run test lint bench kafka kafka-libs
 
 # Apache Kafka from Maven Central, for the tests on a real broker.
 KAFKA_LIBS = target/kafka-libs
@@ -22,6 +22,10 @@ test: lint kafka-libs
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(LOCKED) --all-targets -- -D warnings
+
+# One node to play with, until Ctrl-C; its data is in target/kafka.
+kafka: kafka-libs
+	tests/kafka/run $(KAFKA_LIBS) target/kafka
 
 kafka-libs: $(KAFKA_LIBS)/done
 

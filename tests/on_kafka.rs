@@ -3,7 +3,7 @@
 
 mod kafka;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kafka::{BOUND, Broker, Feeder, Site, by_id, event, leads};
@@ -94,6 +94,16 @@ impl Traffic {
             assert_eq!(told.get(id), Some(notice), "the replay tells otherwise");
         }
         assert_eq!(told.len(), replayed.len(), "more was told than a replay tells");
+        let wanted = site.records(broker, SystemClock.now());
+        broker.until("the changelog holds what the same events make elsewhere, byte for byte", || {
+            let mut kept = BTreeMap::new();
+            for read in broker.read("plazo.changelog") {
+                if let Some((b'=', lead)) = read.key.as_deref().and_then(<[u8]>::split_first) {
+                    kept.insert(String::from_utf8_lossy(lead).into_owned(), read.value.unwrap_or_default());
+                }
+            }
+            kept == wanted
+        });
     }
 }
 
@@ -307,5 +317,25 @@ fn what_cannot_be_taken_is_a_dead_letter_with_its_place_and_reason_and_the_strea
         assert_eq!(read.header("plazo_offset"), Some(offset.to_string().as_str()));
         assert_eq!(read.value.as_deref(), value.map(str::as_bytes), "the original bytes");
         assert_eq!(read.key.as_deref(), key.map(str::as_bytes));
+    }
+}
+
+#[test]
+fn synthetic_traffic_lies_under_the_keys_of_its_leads_also_from_transactions() {
+    let broker = Broker::start();
+    let site = Site::new(&broker, &policy(60));
+    site.create_topics(3);
+    for (prefix, more) in [("A", None), ("B", Some("--transactions"))] {
+        let lines = site.load(prefix, "-", None).stdout.iter().filter(|byte| **byte == b'\n').count();
+        let before = broker.read("leads.created").len() + broker.read("leads.changed").len();
+        site.load(prefix, "kafka", more);
+        let (created, changed) = (broker.read("leads.created"), broker.read("leads.changed"));
+        assert_eq!(created.len() + changed.len() - before, lines, "{prefix}");
+        for read in created.iter().chain(&changed) {
+            let event: serde_json::Value =
+                serde_json::from_slice(read.value.as_deref().unwrap_or_default()).expect("JSON");
+            assert_eq!(event["data"]["lead_id"].as_str().map(str::as_bytes), read.key.as_deref());
+        }
+        assert!(created.iter().all(|read| read.header("content-type") == Some("application/cloudevents+json")));
     }
 }

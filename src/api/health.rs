@@ -18,11 +18,13 @@ pub async fn livez(State(api): State<Arc<Api>>) -> Response {
     }
 }
 
-/// Ready: events are taken. That the watermark is held (a grace, a backlog) is told, and is no reason to send clients away.
+/// Ready: events are taken. That the watermark is held (a grace, a backlog) is told, and is no reason to send clients away; that
+/// an operator must act is one.
 pub async fn readyz(State(api): State<Arc<Api>>) -> Response {
     let status = api.shell.status();
     let mut members = Map::new();
     let reason = match &status.phase {
+        Phase::Running if status.held == Held::Refused => Some("refused"),
         Phase::Running => None,
         Phase::Restoring => Some("restoring"),
         Phase::Stopping | Phase::Stopped => Some("stopping"),
@@ -35,7 +37,7 @@ pub async fn readyz(State(api): State<Arc<Api>>) -> Response {
     if let Some(reason) = reason {
         members.insert("reason".to_owned(), reason.into());
     }
-    if status.watermark != Timestamp::MIN {
+    if status.watermark != Timestamp::MIN && status.watermark != Timestamp::MAX {
         members.insert("watermark".to_owned(), status.watermark.to_string().into());
     }
     if status.held != Held::None {

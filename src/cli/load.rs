@@ -8,15 +8,18 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::config::Settings;
 use crate::load::send::{self, Failure, Http, Summary};
 use crate::load::{Generator, Mix, Words};
 use crate::time::{SECOND_MS, SystemClock, Timestamp};
+use crate::worker::feed::Feed;
 
 const EXAMPLES: &str = "\
 Examples:
   plazo load --leads 1000 > events.ndjson
   plazo load --leads 200 --seed 7 | plazo replay --policy policy.toml --events -
-  plazo load --leads 100000 --rate 2000 --to http --url http://127.0.0.1:8080/v1/events";
+  plazo load --leads 100000 --rate 2000 --to http --url http://127.0.0.1:8080/v1/events
+  plazo load --leads 100000 --to kafka --config plazo.toml";
 
 /// Synthetic CRM traffic for demos, load tests and benchmarks: about 3.5 events a lead, the same for the same seed
 #[derive(Args, Clone, Debug)]
@@ -31,12 +34,18 @@ pub struct LoadArgs {
     /// What the stories follow from
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
-    /// Where the events go: `-` writes them to stdout on their own time, `http` posts them as happening now
+    /// Where the events go: `-` writes them to stdout on their own time, `http` and `kafka` send them as happening now
     #[arg(long, value_enum, default_value_t = Destination::Stdout)]
     pub to: Destination,
     /// The engine's address, for `--to http`
     #[arg(long, default_value = "http://127.0.0.1:8080/v1/events")]
     pub url: String,
+    /// The settings that name the brokers and the input topics, for `--to kafka` [default: plazo.toml where it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Write each batch in a transaction, for `--to kafka`
+    #[arg(long)]
+    pub transactions: bool,
     /// The bearer token, for an engine that asks for one
     #[arg(long, conflicts_with = "token_file")]
     pub token: Option<String>,
@@ -60,6 +69,7 @@ pub struct LoadArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Destination {
     Http,
+    Kafka,
     #[value(name = "-")]
     Stdout,
 }
@@ -79,7 +89,7 @@ fn positive(text: &str) -> Result<f64, String> {
 pub fn run(args: LoadArgs) -> ExitCode {
     match send(&args) {
         Ok(summary) => {
-            if args.to == Destination::Http {
+            if args.to != Destination::Stdout {
                 report(&summary);
             }
             ExitCode::SUCCESS
@@ -117,9 +127,22 @@ fn send(args: &LoadArgs) -> Result<Summary, Failure> {
             let mut http = Http::new(&args.url, token);
             send::to_engine(&mut generator, args.rate, &SystemClock, &mut http, &mut progress)
         }
+        Destination::Kafka => {
+            let mut feed = feed(args)?;
+            send::to_engine(&mut generator, args.rate, &SystemClock, &mut feed, &mut progress)
+        }
     };
     bar.finish_and_clear();
     result
+}
+
+fn feed(args: &LoadArgs) -> Result<Feed, Failure> {
+    let settings = Settings::load(args.config.as_deref()).map_err(|faults| Failure::Refused(faults.to_string()))?;
+    let kafka = settings.kafka.ok_or_else(|| {
+        Failure::Refused("kafka.brokers is not set: name them in the settings, or as PLAZO__KAFKA__BROKERS".to_owned())
+    })?;
+    Feed::new(&kafka, args.transactions)
+        .map_err(|error| Failure::Unavailable { attempts: 1, why: format!("{}: {error}", kafka.brokers) })
 }
 
 /// Visible on a terminal only, and not among the events.

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use plazo::time::{Clock, SystemClock, Timestamp};
+use plazo::engine::{Options, Shard};
+use plazo::time::{Clock, DAY_MS, SystemClock, Timestamp};
 use rdkafka::Message;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -132,6 +133,15 @@ impl Broker {
         config.set("bootstrap.servers", self.address()).set("group.id", "test").set("enable.auto.commit", "false");
         config.set("isolation.level", "read_committed").set("enable.partition.eof", "false");
         config
+    }
+
+    /// # Panics
+    /// Where it does not come true in time.
+    pub fn until(&self, what: &str, come_true: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !come_true() {
+            assert!(began.elapsed() < BOUND, "not within {BOUND:?}: {what}");
+        }
     }
 
     /// Once it has no members.
@@ -386,20 +396,56 @@ impl Site {
         Engine { process, log }
     }
 
-    /// What a replay of the inputs, at their append times, tells until `until`: notices by id.
-    pub fn replay(&self, broker: &Broker, until: Timestamp) -> BTreeMap<String, Value> {
+    /// 50 synthetic leads.
+    pub fn load(&self, prefix: &str, to: &str, more: Option<&str>) -> std::process::Output {
+        let mut load = Command::new(env!("CARGO_BIN_EXE_plazo"));
+        load.args(["load", "--leads", "50", "--prefix", prefix, "--to", to, "--config"])
+            .arg(self.settings("load"))
+            .args(more);
+        let done = load.output().expect("plazo load");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        done
+    }
+
+    /// The inputs in the order of their append times.
+    fn inputs(broker: &Broker) -> Vec<Read> {
         let mut records: Vec<(i64, usize, Read)> = Vec::new();
         for (input, topic) in ["leads.created", "leads.changed"].iter().enumerate() {
             records.extend(broker.read(topic).into_iter().map(|read| (read.append_ms, input, read)));
         }
         records.sort_by_key(|(append, input, read)| (*append, *input, read.partition, read.offset));
+        records.into_iter().map(|(_, _, read)| read).collect()
+    }
+
+    /// The record of each lead once all inputs are applied and everything up to `until` is told, without any Kafka between.
+    pub fn records(&self, broker: &Broker, until: Timestamp) -> BTreeMap<String, Vec<u8>> {
+        let policy = std::sync::Arc::new(plazo::policy::load(&self.policy()).expect("the policy"));
+        let options = Options { retention_ms: Some(400 * DAY_MS), ..Options::default() };
+        let mut shard = Shard::new(policy, options, &["any"]);
+        for (position, read) in Self::inputs(broker).iter().enumerate() {
+            let append = Timestamp::from_ms(read.append_ms);
+            shard.advance(append, usize::MAX);
+            let event = plazo::event::decode(read.value.as_deref().unwrap_or_default()).expect("an event");
+            shard.apply(&event, append, (0, position as u64)).expect("applied");
+        }
+        shard.advance(until, usize::MAX);
+        let of = |record: &[u8]| {
+            let mut lead = plazo::engine::Lead::default();
+            lead.decode(record).expect("a record");
+            (lead.lead_id().to_owned(), record.to_vec())
+        };
+        shard.records().map(of).collect()
+    }
+
+    /// What a replay of the inputs, at their append times, tells until `until`: notices by id.
+    pub fn replay(&self, broker: &Broker, until: Timestamp) -> BTreeMap<String, Value> {
         let mut lines = String::new();
-        for (append, _, read) in records {
+        for read in Self::inputs(broker) {
             let mut event: Value = match read.value.as_deref().map(serde_json::from_slice) {
                 Some(Ok(event)) => event,
                 _ => continue,
             };
-            event["recordedtime"] = Timestamp::from_ms(append).to_string().into();
+            event["recordedtime"] = Timestamp::from_ms(read.append_ms).to_string().into();
             lines.push_str(&event.to_string());
             lines.push('\n');
         }

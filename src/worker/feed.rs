@@ -1,0 +1,136 @@
+//! Synthetic traffic into the input topics: creations into the first, everything else into the last, keyed by lead.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::client;
+use crate::config::Kafka;
+use crate::event::FactKind;
+use crate::load::send::{self, Answer, Reply, Transport};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Counts what could not be delivered.
+#[derive(Clone, Default)]
+struct Failures(Arc<AtomicU64>);
+
+impl ClientContext for Failures {}
+
+impl ProducerContext for Failures {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if result.is_err() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+pub struct Feed {
+    producer: ThreadedProducer<Failures>,
+    failures: Failures,
+    inputs: Vec<String>,
+    transactional: bool,
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    data: Lead<'a>,
+}
+
+#[derive(Deserialize)]
+struct Lead<'a> {
+    #[serde(borrow)]
+    lead_id: Cow<'a, str>,
+}
+
+impl Feed {
+    /// `transactional`: each batch is a transaction, as a CRM with an outbox would write it.
+    ///
+    /// # Errors
+    /// Where the settings or the brokers refuse.
+    pub fn new(kafka: &Kafka, transactional: bool) -> KafkaResult<Self> {
+        let failures = Failures::default();
+        let mut config = client::producing(kafka, "plazo-load");
+        if transactional {
+            config.set("transactional.id", format!("{}-load", kafka.transactional_id));
+        }
+        let producer: ThreadedProducer<Failures> = config.create_with_context(failures.clone())?;
+        if transactional {
+            producer.init_transactions(PATIENCE)?;
+        }
+        Ok(Feed { producer, failures, inputs: kafka.inputs.clone(), transactional })
+    }
+
+    fn send(&self, batch: &[&RawValue]) -> KafkaResult<()> {
+        for event in batch {
+            // Our own events have both.
+            let head: Head<'_> = serde_json::from_str(event.get()).map_err(|_| KafkaError::Canceled)?;
+            let created = head.r#type == FactKind::Created.type_name();
+            let topic = if created { self.inputs.first() } else { self.inputs.last() };
+            let topic = topic.ok_or(KafkaError::Canceled)?;
+            let headers = rdkafka::message::OwnedHeaders::new()
+                .insert(rdkafka::message::Header { key: "content-type", value: Some("application/cloudevents+json") });
+            let mut record =
+                BaseRecord::to(topic).key(head.data.lead_id.as_ref()).payload(event.get()).headers(headers);
+            loop {
+                match self.producer.send(record) {
+                    Ok(()) => break,
+                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) => {
+                        self.producer.flush(PATIENCE)?;
+                        record = refused;
+                    }
+                    Err((error, _)) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&self, batch: &[&RawValue]) -> KafkaResult<()> {
+        if self.transactional {
+            self.producer.begin_transaction()?;
+        }
+        self.send(batch)?;
+        self.producer.flush(PATIENCE)?;
+        if self.transactional {
+            self.producer.commit_transaction(PATIENCE)?;
+        }
+        Ok(())
+    }
+}
+
+impl Transport for Feed {
+    fn post(&mut self, batch: &[u8]) -> Reply {
+        let events: Vec<&RawValue> = match serde_json::from_slice(batch) {
+            Ok(events) => events,
+            Err(error) => return Reply::Refused(error.to_string()),
+        };
+        let before = self.failures.0.load(Ordering::Relaxed);
+        match self.deliver(&events) {
+            Ok(()) if self.failures.0.load(Ordering::Relaxed) == before => {
+                Reply::Answered(Answer { accepted: events.len() as u64, ..Answer::default() })
+            }
+            Ok(()) => Reply::Later { why: "the brokers did not take every event".to_owned(), retry_after_ms: None },
+            // A transaction that failed is not begun again by this command.
+            Err(error) if self.transactional => Reply::Refused(error.to_string()),
+            Err(error) => Reply::Later { why: error.to_string(), retry_after_ms: None },
+        }
+    }
+
+    fn wait(&mut self, wait_ms: i64) {
+        send::pause(wait_ms);
+    }
+}
