@@ -500,4 +500,44 @@ mod tests {
     fn business_time_is_no_setting() {
         assert!(faults("[engine]\ngrace = \"2 business hours\"", &[])[0].starts_with("engine.grace: "));
     }
+
+    const BROKERS: &str = "[kafka]\nbrokers = \"a:9092\"\n";
+
+    #[test]
+    fn properties_of_librdkafka_are_taken_also_from_the_environment() {
+        let text = format!(
+            "{BROKERS}[kafka.properties]\n\"session.timeout.ms\" = 6000\n\"security.protocol\" = \"SASL_PLAINTEXT\""
+        );
+        let settings = read(&text, &[("PLAZO__KAFKA__PROPERTIES__SASL_PASSWORD", "hush")]).expect("good settings");
+        let kafka = settings.kafka.expect("Kafka");
+        let get = |name: &str| kafka.properties.get(name).map(Secret::expose);
+        assert_eq!(get("session.timeout.ms"), Some("6000"));
+        assert_eq!(get("security.protocol"), Some("SASL_PLAINTEXT"));
+        assert_eq!(get("sasl.password"), Some("hush"));
+        assert!(!format!("{kafka:?}").contains("hush"));
+    }
+
+    #[test]
+    fn properties_that_would_break_a_promise_are_refused_with_the_reason() {
+        for (name, value, why) in [
+            ("isolation.level", "\"read_uncommitted\"", "aborted"),
+            ("enable.idempotence", "false", "twice"),
+            ("enable.auto.commit", "true", "in the transaction"),
+            ("acks", "1", "lost"),
+            ("message.timeout.ms", "20000", "transaction.timeout.ms"),
+            ("auto.offset.reset", "\"latest\"", "guess"),
+        ] {
+            let told = faults(&format!("{BROKERS}[kafka.properties]\n{name:?} = {value}"), &[]);
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].contains(name) && told[0].contains(why), "{told:?}");
+        }
+        let newer = "protocol = \"consumer\"\n[kafka.properties]\n\"session.timeout.ms\" = 6000";
+        assert!(faults(&format!("{BROKERS}{newer}"), &[])[0].contains("broker"));
+    }
+
+    #[test]
+    fn a_topic_is_named_for_one_thing() {
+        let told = faults(&format!("{BROKERS}inputs = [\"a\", \"a\", \"sla.outcomes\", \"b c\"]"), &[]);
+        assert_eq!(told.len(), 3, "{told:?}");
+    }
 }

@@ -542,6 +542,8 @@ impl Worker {
                     least = least.min(if overdue || shard.backlog { shard.shard.watermark() } else { now });
                     match shard.progress.behind() {
                         _ if shard.backlog => Held::Backlog,
+                        // Since the restore, the end of an input has not been reached yet.
+                        _ if shard.progress.watermark().is_none() => Held::Backlog,
                         _ if overdue && stepped => Held::ClockStep,
                         _ if overdue && silent => Held::Broker,
                         Behind::OpenTransaction if overdue => Held::OpenTransaction,

@@ -146,8 +146,11 @@ impl<M> Progress<M> {
     }
 
     /// When the next end offset must be asked for, at the earliest instant at which the answer can help; `None`: nothing waits
-    /// for one. `due`: the first timer.
+    /// for one. `due`: the first timer. An input of which nothing is known is asked about at once.
     pub fn wanted(&self, due: Option<Timestamp>) -> Option<Timestamp> {
+        if self.inputs.iter().any(|input| input.floor().is_none()) {
+            return Some(Timestamp::MIN);
+        }
         let waiting = self.inputs.iter().filter_map(|input| Some(input.queue.front()?.append)).min();
         let needed = [waiting, due].into_iter().flatten().min()?;
         let blocked = |input: &&Input<M>| input.queue.is_empty() && input.floor.is_none_or(|floor| floor <= needed);
@@ -294,6 +297,9 @@ mod tests {
     #[test]
     fn an_end_is_asked_for_only_when_something_waits_for_it() {
         let mut two = Progress::new(&[0, 0], 5);
+        assert_eq!(two.wanted(None), Some(Timestamp::MIN), "nothing is known yet");
+        two.probed(0, probe(10, 0));
+        two.probed(1, probe(10, 0));
         assert_eq!(two.wanted(None), None);
         assert_eq!(two.wanted(Some(at(100))), Some(at(106)));
         two.push(0, at(50), 0, ());
