@@ -493,6 +493,7 @@ mod tests {
         metrics.open_clocks("disposition", "running", 1);
         metrics.watermark_lag("grace", &["grace", "none"], 2.0);
         metrics.transaction_aborted("busy");
+        metrics.rebalanced("assigned");
         metrics.turned_away("full");
         metrics.swept("events", 1);
         metrics.request("/livez", 200, 0.1);
