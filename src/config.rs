@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
 use serde::Deserialize;
 
-pub use kafka::{Kafka, Protocol, Topics};
+pub use kafka::{Kafka, Protocol, TRANSACTION_TIMEOUT_MS, Topics};
 
 use crate::calendar::Duration;
 use crate::policy::nearest;

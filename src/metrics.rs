@@ -106,7 +106,7 @@ const ABORTS: Definition = define(
     Kind::Counter,
     &["cause"],
     "Transactions that failed, by cause: busy (tried again), full, read_only, io, damaged, other; on Kafka by \
-     step: init, begin, send, flush, offsets, commit, group.",
+     step: init, begin, send, offsets, commit, group.",
 );
 const REBALANCES: Definition = define(
     "plazo_rebalances_total",
@@ -114,8 +114,12 @@ const REBALANCES: Definition = define(
     &["change"],
     "Changes of the group's assignment (Kafka): assigned, revoked, lost.",
 );
-const QUEUE: Definition =
-    define("plazo_intake_queue_events", Kind::Gauge, &[], "Events that were received and wait for their transaction.");
+const QUEUE: Definition = define(
+    "plazo_intake_queue_events",
+    Kind::Gauge,
+    &[],
+    "Events that were received and wait for their transaction; on Kafka, offsets of the inputs that are not applied yet.",
+);
 const REFUSED: Definition = define(
     "plazo_intake_refused_total",
     Kind::Counter,

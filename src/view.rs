@@ -22,6 +22,19 @@ pub enum Phase {
     Failed(String),
 }
 
+impl Phase {
+    /// Unless the shell has failed, which it stays.
+    pub fn enter(self, shown: &watch::Sender<Phase>) {
+        shown.send_if_modified(|now| {
+            let change = *now != self && !matches!(now, Phase::Failed(_));
+            if change {
+                *now = self;
+            }
+            change
+        });
+    }
+}
+
 /// Why the watermark is not at the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
@@ -127,6 +140,8 @@ pub enum Unavailable {
     Full,
     Restoring,
     Stopping,
+    /// This shell does not take them; where they go.
+    Elsewhere(String),
     /// With what an operator must read.
     Failed(String),
 }
@@ -137,6 +152,7 @@ impl Unavailable {
             Unavailable::Full => "full",
             Unavailable::Restoring => "restoring",
             Unavailable::Stopping => "stopping",
+            Unavailable::Elsewhere(_) => "elsewhere",
             Unavailable::Failed(_) => "failed",
         }
     }

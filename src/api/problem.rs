@@ -40,6 +40,9 @@ impl From<Unavailable> for Problem {
             }
             Unavailable::Restoring => (StatusCode::SERVICE_UNAVAILABLE, "the engine restores its state".to_owned(), 2),
             Unavailable::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "the engine is stopping".to_owned(), 5),
+            Unavailable::Elsewhere(told) => {
+                return Problem::new(StatusCode::NOT_IMPLEMENTED, told.clone()).with("reason", unavailable.name());
+            }
             Unavailable::Failed(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("the engine has failed: {why}"), 30),
         };
         Problem {

@@ -95,7 +95,7 @@ impl Scalar {
 }
 
 /// Properties that the engine sets itself: another value would break what it promises.
-const OURS: [(&str, &str); 21] = [
+const OURS: [(&str, &str); 20] = [
     ("bootstrap.servers", "kafka.brokers names them"),
     ("metadata.broker.list", "kafka.brokers names them"),
     ("group.id", "kafka.group names it"),
@@ -112,16 +112,16 @@ const OURS: [(&str, &str); 21] = [
     ("acks", "a notice that one broker alone has can be lost"),
     ("request.required.acks", "a notice that one broker alone has can be lost"),
     ("partitioner", "other clients must find a lead's partition: murmur2"),
-    ("enable.partition.eof", "the engine must know when a partition is read to its end"),
+    ("enable.partition.eof", "an end that is told once is no proof of anything later: the engine asks for it"),
     ("enable.gapless.guarantee", "it ends the producer at the first fault"),
     ("allow.auto.create.topics", "topics are made by `plazo topics --create`"),
-    ("statistics.interval.ms", "the engine reads the statistics itself"),
     ("check.crcs", "a damaged record must not be applied"),
 ];
 /// What the newer group protocol leaves to the broker.
 const OF_THE_BROKER: [&str; 2] = ["session.timeout.ms", "heartbeat.interval.ms"];
 /// librdkafka's names that have an underscore.
-const WITH_UNDERSCORE: [&str; 4] = ["log_level", "enabled_events", "socket.max.fails", "plugin.library.paths"];
+const WITH_UNDERSCORE: [&str; 2] = ["log_level", "enabled_events"];
+/// Default of `transaction.timeout.ms` and `message.timeout.ms`: a crash is seen by readers for so long.
 pub const TRANSACTION_TIMEOUT_MS: i64 = 10_000;
 
 pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> Option<Kafka> {
@@ -176,13 +176,15 @@ pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> 
         )),
         _ => {}
     }
+    // Engines of two groups on one cluster must not fence one another.
+    let group = raw.group.unwrap_or_else(|| "plazo".to_owned());
     Some(Kafka {
         brokers,
         inputs,
-        group: raw.group.unwrap_or_else(|| "plazo".to_owned()),
+        transactional_id: raw.transactional_id.unwrap_or_else(|| format!("{group}-{instance}")),
+        group,
         topics,
         protocol,
-        transactional_id: raw.transactional_id.unwrap_or_else(|| format!("plazo-{instance}")),
         properties,
     })
 }

@@ -14,8 +14,8 @@ use tracing::{error, info, warn};
 use super::fault::{FaultKind, StoreFault};
 use super::intake::{Intake, Stamped, Taken};
 use super::store::{Store, TurnRows};
-use super::turn::{Applying, Job, Tally, Work};
-use crate::engine::{NoticeKind, Progress, Shard};
+use super::turn::{Applying, Job, Tally, Work, record_told};
+use crate::engine::{Progress, Shard};
 use crate::metrics::Metrics;
 use crate::time::{Clock, MINUTE_MS, SECOND_MS, Timestamp};
 use crate::view::{Held, MAX_RESUBMIT, Phase, Receipt, Status, Unavailable};
@@ -74,13 +74,7 @@ impl Shared {
 
     /// Unless it has failed, which it stays.
     pub fn enter(&self, phase: Phase) {
-        self.phase.send_if_modified(|now| {
-            let change = *now != phase && !matches!(now, Phase::Failed(_));
-            if change {
-                *now = phase;
-            }
-            change
-        });
+        phase.enter(&self.phase);
     }
 }
 
@@ -317,17 +311,7 @@ impl EngineThread {
         tally.record(metrics);
         let turn = self.shard.turn();
         if !silent {
-            let now = self.shared.clock.now();
-            for notice in &turn.outbox.notices {
-                metrics.notice(notice.kind.name(), usize::from(notice.sla));
-                let by_timer =
-                    matches!(notice.kind, NoticeKind::Reminder | NoticeKind::Breached | NoticeKind::Escalated);
-                if by_timer && notice.as_of == notice.time {
-                    metrics.told_after_due(notice.kind.name(), now.since_ms(notice.time) as f64 / 1_000.0);
-                }
-            }
-            metrics.passed_over(turn.passed_over);
-            metrics.fired(turn.fired);
+            record_told(turn, metrics, self.shared.clock.now());
         }
         self.shard.commit();
         if !silent {

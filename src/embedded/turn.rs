@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::intake::Stamped;
 use super::store::{DeadRow, LogRow, StoredLetter, TurnRows, Verdict};
-use crate::engine::{Applied, Shard};
+use crate::engine::{Applied, NoticeKind, Shard, Turn};
 use crate::event::{self, Event, FactKind, Reason, Rejection};
 use crate::metrics::{EventResult, Metrics};
 use crate::time::{Timestamp, format_seconds};
@@ -98,6 +98,19 @@ impl Tally {
         }
         metrics.dead_letters_accepted(self.resubmitted);
     }
+}
+
+/// Counts what a durable turn has told.
+pub fn record_told(turn: &Turn, metrics: &Metrics, now: Timestamp) {
+    for notice in &turn.outbox.notices {
+        metrics.notice(notice.kind.name(), usize::from(notice.sla));
+        let by_timer = matches!(notice.kind, NoticeKind::Reminder | NoticeKind::Breached | NoticeKind::Escalated);
+        if by_timer && notice.as_of == notice.time {
+            metrics.told_after_due(notice.kind.name(), now.since_ms(notice.time) as f64 / 1_000.0);
+        }
+    }
+    metrics.passed_over(turn.passed_over);
+    metrics.fired(turn.fired);
 }
 
 /// Applies a turn's jobs to the shard.

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use serde::{Deserialize, Serialize};
 use similar::{ChangeTag, TextDiff};
 
 use super::{Policy, Version};
@@ -12,7 +13,7 @@ use crate::time::Timestamp;
 const MOST_LINES: usize = 40;
 
 /// A version as it was when the store was last used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptVersion {
     pub name: String,
     pub effective_from: Timestamp,

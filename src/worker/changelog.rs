@@ -104,38 +104,8 @@ pub fn standing(
     Ok(Standing::From(next))
 }
 
-#[derive(Serialize, Deserialize)]
-struct PolicyText {
-    name: String,
-    effective_from: String,
-    fingerprint: String,
-    text: String,
-}
-
-pub fn encode_policy(policy: &Policy) -> Vec<u8> {
-    let of = |version: KeptVersion| PolicyText {
-        name: version.name,
-        effective_from: version.effective_from.to_string(),
-        fingerprint: version.fingerprint,
-        text: version.text,
-    };
-    let texts: Vec<PolicyText> = policy.versions.iter().map(|version| of(KeptVersion::of(version))).collect();
-    serde_json::to_vec(&texts).unwrap_or_default()
-}
-
-/// # Errors
-/// Where the bytes are none of [`encode_policy`]'s.
-pub fn decode_policy(bytes: &[u8]) -> Result<Vec<KeptVersion>, String> {
-    let texts: Vec<PolicyText> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    let of = |text: PolicyText| {
-        Ok(KeptVersion {
-            effective_from: Timestamp::parse(&text.effective_from).map_err(|error| error.to_string())?,
-            name: text.name,
-            fingerprint: text.fingerprint,
-            text: text.text,
-        })
-    };
-    texts.into_iter().map(of).collect()
+pub fn policy_at_hand(policy: &Policy) -> Vec<KeptVersion> {
+    policy.versions.iter().map(KeptVersion::of).collect()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 use tracing::{debug, info, warn};
 
-use crate::config::{Kafka, Protocol};
+use crate::config::{Kafka, Protocol, TRANSACTION_TIMEOUT_MS};
 
 /// What happened to the assignment, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,7 +169,8 @@ fn reading<'a>(config: &'a mut ClientConfig, isolation: &str) -> &'a mut ClientC
 
 /// Settings of a producer, transactional or not.
 pub fn producing(kafka: &Kafka, client_id: &str) -> ClientConfig {
-    let defaults = [("linger.ms", "5"), ("message.timeout.ms", "10000"), ("transaction.timeout.ms", "10000")];
+    let timeout = TRANSACTION_TIMEOUT_MS.to_string();
+    let defaults = [("linger.ms", "5"), ("message.timeout.ms", &timeout), ("transaction.timeout.ms", &timeout)];
     let mut config = base(kafka, client_id, &defaults);
     config.set("enable.idempotence", "true").set("acks", "all").set("partitioner", "murmur2_random");
     config

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,8 @@ use super::restore::{Plan, RestoreFault, Restored};
 use super::running::{Record, Running};
 use super::transaction::{Transactions, Trouble};
 use super::{Shared, monotonic};
-use crate::engine::{NoticeKind, inspect};
+use crate::embedded::turn::record_told;
+use crate::engine::inspect;
 use crate::time::Timestamp;
 use crate::view::Held;
 
@@ -47,6 +48,8 @@ enum Stage {
         until: Instant,
     },
     Running(Box<Running>),
+    /// Not of all inputs: the rest may be assigned yet.
+    Apart,
     Refused,
 }
 
@@ -157,17 +160,20 @@ impl Worker {
                 None => break,
                 Some(Ok(message)) => {
                     let taken = take(&message, &self.shared.kafka.inputs, &*self.shared.clock);
+                    let by_broker = matches!(message.timestamp(), Stamp::LogAppendTime(_));
                     let partition = message.partition();
                     drop(message);
                     if let (Some((input, append, offset, record)), Some(Stage::Running(shard))) =
                         (taken, self.shards.get_mut(&partition))
                     {
-                        self.guard.confirm(append, elapsed_ms(self.began));
+                        if by_broker {
+                            self.guard.confirm(append, elapsed_ms(self.began));
+                        }
                         shard.progress.push(input, append, offset, record);
                     }
                 }
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                    warn!(%code, "the consumer failed for good; it is made anew");
+                    warn!(%code, "the consumer failed for good and is made anew; does another process have this engine.instance?");
                     return false;
                 }
                 // The client tries again by itself; what matters of it shows in positions and ends.
@@ -240,17 +246,18 @@ impl Worker {
         let mut apart = false;
         for (partition, inputs) in by_partition {
             if inputs == all {
-                if !self.shards.contains_key(&partition) {
+                if matches!(self.shards.get(&partition), None | Some(Stage::Apart)) {
                     self.begin_restore(partition);
                 }
             } else {
                 apart = true;
-                self.shards.insert(partition, Stage::Refused);
+                self.shards.insert(partition, Stage::Apart);
             }
         }
         if apart {
             error!(
-                "the group gave this member a partition of one input without that of the others: all members must use one assignor (range) and one list of inputs"
+                "this member has a partition of one input without that of the others, and waits for them: all members must use \
+                 one assignor (range) and one list of inputs"
             );
         }
         if self.shards.is_empty() {
@@ -260,6 +267,12 @@ impl Worker {
     }
 
     fn begin_restore(&mut self, partition: i32) {
+        // Fences an earlier process of the same id, and ends what it left open, before its state is read.
+        if let Err(error) = self.transactions.prepare() {
+            warn!(partition, %error, "no transaction can be prepared, it is tried again");
+            self.shards.insert(partition, Stage::Waiting { until: monotonic() + RETRY });
+            return;
+        }
         let stop = Arc::new(AtomicBool::new(false));
         self.generation += 1;
         let generation = self.generation;
@@ -273,7 +286,6 @@ impl Worker {
             policy: shared.policy.clone(),
             options: shared.options,
             accept_changed_policy: shared.accept_changed_policy,
-            read: Arc::new(AtomicU64::new(0)),
         };
         let (outcome, stopped) = (self.restores.clone(), stop.clone());
         let serve = move || {
@@ -298,7 +310,6 @@ impl Worker {
                 Ok(running) => Stage::Running(Box::new(running)),
                 Err(RestoreFault::Refused(told)) => {
                     error!(partition, "a shard is refused: {told}");
-                    self.shared.refused(told);
                     Stage::Refused
                 }
                 Err(fault) => {
@@ -321,8 +332,6 @@ impl Worker {
     }
 
     fn begin_shard(&mut self, partition: i32, restored: Restored) -> Result<Running, RestoreFault> {
-        // The first transaction's producer fences an earlier process of the same id, before anything is read.
-        self.transactions.prepare()?;
         let inputs = &self.shared.kafka.inputs;
         let from =
             inputs.iter().zip(&restored.next).map(|(topic, next)| (topic.clone(), partition, Offset::Offset(*next)));
@@ -344,7 +353,8 @@ impl Worker {
             partition,
             records = restored.records,
             seconds = restored.seconds,
-            watermark = (!restored.is_new).then(|| tracing::field::display(restored.shard.watermark())),
+            watermark =
+                Some(restored.shard.watermark()).filter(|at| *at != Timestamp::MIN).map(tracing::field::display),
             "restored"
         );
         Ok(Running::new(partition, self.shared.partitions, restored, self.shared.clock_skew_ms, stale))
@@ -378,6 +388,9 @@ impl Worker {
 
     /// Reads of a lead are answered between two turns, from what is durable.
     fn answer(&mut self) {
+        if self.turn_began.is_some() {
+            return;
+        }
         while let Some(question) = self.shared.next_question(self.number) {
             let found = self.running().find_map(|running| {
                 let record = running.shard.lead(&question.lead_id)?;
@@ -416,7 +429,6 @@ impl Worker {
         }
         for (partition, told) in refused {
             error!(partition, "a shard is refused: {told}");
-            self.shared.refused(told);
             self.shards.insert(partition, Stage::Refused);
         }
     }
@@ -475,13 +487,14 @@ impl Worker {
                 metrics.transaction(began.elapsed().as_secs_f64(), events);
                 let now = self.shared.clock.now();
                 for turn in turns {
-                    count(turn, metrics, now);
+                    turn.tally().record(metrics);
+                    record_told(turn.shard.turn(), metrics, now);
                     turn.commit();
                 }
             }
             Err(Trouble::Aborted { cause, detail }) => {
                 metrics.transaction_aborted(cause);
-                info!(cause, detail, "a transaction was aborted, its turn is done again");
+                warn!(cause, detail, "a transaction was aborted, its turn is done again");
                 turns.into_iter().for_each(Running::undo);
             }
             Err(Trouble::Unknown { cause, detail }) => {
@@ -532,13 +545,14 @@ impl Worker {
         for stage in self.shards.values_mut() {
             let reason = match stage {
                 Stage::Restoring { .. } | Stage::Waiting { .. } => Held::Restoring,
-                Stage::Refused => Held::Refused,
+                Stage::Apart | Stage::Refused => Held::Refused,
                 Stage::Running(shard) => {
                     leads += shard.shard.lead_count();
                     timers += shard.shard.timer_count();
                     lag += shard.progress.lag();
                     let due = shard.shard.next_due();
                     let overdue = due.is_some_and(|due| due.plus_ms(2 * self.shared.clock_skew_ms + 1_000) < now);
+                    // Ends are asked for only when something is due: where nothing is, the shard is as good as up to date.
                     least = least.min(if overdue || shard.backlog { shard.shard.watermark() } else { now });
                     match shard.progress.behind() {
                         _ if shard.backlog => Held::Backlog,
@@ -552,7 +566,7 @@ impl Worker {
                     }
                 }
             };
-            if held == Held::None || reason as usize == Held::Refused as usize {
+            if held == Held::None || reason == Held::Refused {
                 held = reason;
             }
         }
@@ -587,18 +601,4 @@ fn take(
         headers: headers.unwrap_or_default(),
     };
     Some((input, append, message.offset(), record))
-}
-
-fn count(turn: &Running, metrics: &crate::metrics::Metrics, now: Timestamp) {
-    turn.tally().record(metrics);
-    let told = turn.shard.turn();
-    for notice in &told.outbox.notices {
-        metrics.notice(notice.kind.name(), usize::from(notice.sla));
-        let by_timer = matches!(notice.kind, NoticeKind::Reminder | NoticeKind::Breached | NoticeKind::Escalated);
-        if by_timer && notice.as_of == notice.time {
-            metrics.told_after_due(notice.kind.name(), now.since_ms(notice.time) as f64 / 1_000.0);
-        }
-    }
-    metrics.passed_over(told.passed_over);
-    metrics.fired(told.fired);
 }

@@ -80,7 +80,6 @@ pub struct Shared {
     phase: watch::Sender<Phase>,
     sights: Mutex<Vec<Option<Sight>>>,
     questions: Mutex<Vec<VecDeque<Question>>>,
-    last_refusal: Mutex<Option<String>>,
 }
 
 fn held<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -103,22 +102,12 @@ impl Shared {
         }
     }
 
-    fn refused(&self, told: String) {
-        *held(&self.last_refusal) = Some(told);
-    }
-
     fn next_question(&self, worker: usize) -> Option<Question> {
         held(&self.questions).get_mut(worker)?.pop_front()
     }
 
     fn enter(&self, phase: Phase) {
-        self.phase.send_if_modified(|now| {
-            let change = *now != phase && !matches!(now, Phase::Failed(_));
-            if change {
-                *now = phase;
-            }
-            change
-        });
+        phase.enter(&self.phase);
     }
 
     /// The worst that a worker shows, and all their leads, timers and lag.
@@ -134,7 +123,7 @@ impl Shared {
             whole.lag += sight.lag;
             whole.assigned += sight.assigned;
             whole.watermark = whole.watermark.min(sight.watermark);
-            if whole.held == Held::None && sight.held != Held::Unassigned {
+            if sight.held == Held::Refused || whole.held == Held::None && sight.held != Held::Unassigned {
                 whole.held = sight.held;
             }
         }
@@ -178,7 +167,6 @@ impl OnKafka {
             phase: watch::Sender::new(Phase::Restoring),
             sights: Mutex::new(vec![None; workers]),
             questions: Mutex::new((0..workers).map(|_| VecDeque::new()).collect()),
-            last_refusal: Mutex::new(None),
         });
         let mut threads = Vec::with_capacity(workers);
         for number in 0..workers {
@@ -251,11 +239,11 @@ impl Shell for OnKafka {
     }
 
     fn submit(&self, _: Delivery) -> Result<Pending, Unavailable> {
-        Err(Unavailable::Failed("on Kafka events are written to the input topics".to_owned()))
+        Err(Unavailable::Elsewhere("on Kafka events are written to the input topics".to_owned()))
     }
 
     fn resubmit(&self, _: Vec<u64>) -> Result<Pending, Unavailable> {
-        Err(Unavailable::Failed("on Kafka dead letters are written to the input topics again".to_owned()))
+        Err(Unavailable::Elsewhere("on Kafka dead letters are written to the input topics again".to_owned()))
     }
 
     fn observe(&self) {

@@ -48,6 +48,18 @@ impl<M> Input<M> {
                 *slot = None;
             }
         }
+        if self.ends[0].is_none() {
+            self.ends.swap(0, 1);
+        }
+    }
+
+    /// Whether it must be asked for its end to know that nothing before `instant`, or at it, is unread; an end that was asked
+    /// for late enough need only be reached.
+    fn must_be_asked(&self, instant: Timestamp, skew_ms: i64) -> bool {
+        let late_enough = |probe: &Probe| probe.sent.plus_ms(-skew_ms) > instant;
+        self.queue.is_empty()
+            && self.floor.is_none_or(|floor| floor <= instant)
+            && !self.ends.iter().flatten().any(late_enough)
     }
 
     fn floor(&self) -> Option<Timestamp> {
@@ -112,9 +124,6 @@ impl<M> Progress<M> {
             let slot = usize::from(input.ends[0].is_some());
             input.ends[slot] = Some(probe);
             input.settle_ends(skew_ms);
-            if input.ends[0].is_none() {
-                input.ends.swap(0, 1);
-            }
         }
     }
 
@@ -148,13 +157,12 @@ impl<M> Progress<M> {
     /// When the next end offset must be asked for, at the earliest instant at which the answer can help; `None`: nothing waits
     /// for one. `due`: the first timer. An input of which nothing is known is asked about at once.
     pub fn wanted(&self, due: Option<Timestamp>) -> Option<Timestamp> {
-        if self.inputs.iter().any(|input| input.floor().is_none()) {
+        if self.inputs.iter().any(|input| input.floor().is_none() && input.ends[0].is_none()) {
             return Some(Timestamp::MIN);
         }
         let waiting = self.inputs.iter().filter_map(|input| Some(input.queue.front()?.append)).min();
         let needed = [waiting, due].into_iter().flatten().min()?;
-        let blocked = |input: &&Input<M>| input.queue.is_empty() && input.floor.is_none_or(|floor| floor <= needed);
-        self.inputs.iter().find(blocked)?;
+        self.inputs.iter().find(|input| input.must_be_asked(needed, self.skew_ms))?;
         Some(needed.plus_ms(self.skew_ms).plus_ms(1))
     }
 
@@ -311,5 +319,17 @@ mod tests {
         assert_eq!(two.wanted(Some(at(100))), Some(at(106)), "input 1 has not been asked since");
         two.probed(1, probe(200, 0));
         assert_eq!(two.wanted(Some(at(100))), None);
+    }
+
+    #[test]
+    fn an_end_that_was_asked_for_late_enough_is_not_asked_for_again_while_a_transaction_hides_it() {
+        let mut one = Progress::<()>::new(&[0], 5);
+        one.probed(0, probe(50, 3));
+        assert_eq!(one.wanted(None), None);
+        assert_eq!(one.wanted(Some(at(100))), Some(at(106)), "that was too early");
+        one.probed(0, probe(106, 3));
+        assert_eq!(one.wanted(Some(at(100))), None, "it need only be reached");
+        one.reached(0, 3);
+        assert_eq!(one.watermark(), Some(at(101)));
     }
 }

@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::Offset;
+use serde::de::DeserializeOwned;
 
 use super::changelog::{self, META, Meta, POLICY, Standing};
 use super::client::{self, LogContext};
 use super::{monotonic, prober};
 use crate::config::Kafka;
 use crate::engine::{self, Shard};
-use crate::policy::{Policy, kept};
+use crate::policy::Policy;
+use crate::policy::kept::{self, KeptVersion};
 use crate::time::Timestamp;
 
 const REQUEST_PATIENCE: Duration = Duration::from_secs(15);
@@ -34,8 +36,6 @@ pub struct Plan {
     pub policy: Arc<Policy>,
     pub options: engine::Options,
     pub accept_changed_policy: bool,
-    /// Records read so far, for those who watch.
-    pub read: Arc<AtomicU64>,
 }
 
 pub struct Restored {
@@ -46,7 +46,6 @@ pub struct Restored {
     pub seconds: f64,
     /// The policy that the changelog keeps is another one: it must be written, and where clocks are open, they are settled anew.
     pub policy_changed: bool,
-    pub is_new: bool,
 }
 
 /// Why a shard could not be restored.
@@ -89,7 +88,6 @@ impl Plan {
         let names: Vec<String> = inputs.iter().map(|topic| format!("{topic}/{}", self.partition)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut shard = Shard::new(self.policy.clone(), self.options, &names);
-        let is_new = meta.is_none();
         let next = match standing.map_err(RestoreFault::Refused)? {
             Standing::From(next) => next,
             Standing::New => {
@@ -107,8 +105,7 @@ impl Plan {
         let watermark = meta.as_ref().map_or(Timestamp::MIN, Meta::watermark);
         let applied = next.iter().enumerate().map(|(input, next)| (input, u64::try_from(next - 1).unwrap_or(0)));
         shard.restore_position(watermark, &applied.collect::<Vec<_>>());
-        let kept =
-            changelog::decode_policy(&policy.unwrap_or_else(|| b"[]".to_vec())).map_err(RestoreFault::Refused)?;
+        let kept: Vec<KeptVersion> = policy.unwrap_or_default();
         let difference = if count > 0 { kept::difference(&kept, &self.policy, watermark) } else { None };
         if let (Some(difference), false) = (&difference, self.accept_changed_policy) {
             return Err(RestoreFault::Refused(format!(
@@ -117,11 +114,9 @@ impl Plan {
                 self.partition
             )));
         }
-        let same = changelog::encode_policy(&self.policy);
-        let policy_changed =
-            kept.len() != self.policy.versions.len() || changelog::decode_policy(&same).is_ok_and(|now| now != kept);
+        let policy_changed = kept != changelog::policy_at_hand(&self.policy);
         let seconds = began.elapsed().as_secs_f64();
-        Ok(Restored { shard, next, records: count, seconds, policy_changed, is_new })
+        Ok(Restored { shard, next, records: count, seconds, policy_changed })
     }
 
     /// Stable: librdkafka waits here for transactions that are still to commit offsets.
@@ -136,13 +131,20 @@ impl Plan {
         Ok(self.kafka.inputs.iter().map(of).collect())
     }
 
+    fn parse<T: DeserializeOwned>(&self, what: &str, value: &[u8]) -> Result<T, RestoreFault> {
+        serde_json::from_slice(value).map_err(|error| {
+            let (topic, partition) = (&self.kafka.topics.changelog, self.partition);
+            RestoreFault::Refused(format!("the {what} record of {topic}/{partition} cannot be read: {error}"))
+        })
+    }
+
     /// The last value of each key below `bound`.
     #[expect(clippy::type_complexity, reason = "leads, meta and policy: used once")]
     fn read(
         &self,
         bound: i64,
         stop: &AtomicBool,
-    ) -> Result<(BTreeMap<Box<[u8]>, Box<[u8]>>, Option<Meta>, Option<Vec<u8>>), RestoreFault> {
+    ) -> Result<(BTreeMap<Box<[u8]>, Box<[u8]>>, Option<Meta>, Option<Vec<KeptVersion>>), RestoreFault> {
         let changelog = &self.kafka.topics.changelog;
         let reader = client::reader(&self.kafka, &format!("{}-restore", self.client_id), "read_committed")?;
         let mut leads = BTreeMap::new();
@@ -161,19 +163,13 @@ impl Plan {
                 Some(Ok(message)) => {
                     position = message.offset() + 1;
                     moved_at = monotonic();
-                    self.read.fetch_add(1, Ordering::Relaxed);
                     match (message.key(), message.payload()) {
                         (Some(key), Some(value)) if changelog::is_lead(key) => {
                             leads.insert(Box::from(key), Box::from(value));
                         }
                         (Some(key), None) => drop(leads.remove(key)),
-                        (Some(META), Some(value)) => {
-                            let read = serde_json::from_slice(value);
-                            meta = Some(read.map_err(|error| {
-                                RestoreFault::Refused(format!("the meta record of {changelog} cannot be read: {error}"))
-                            })?);
-                        }
-                        (Some(POLICY), Some(value)) => policy = Some(value.to_vec()),
+                        (Some(META), Some(value)) => meta = Some(self.parse("meta", value)?),
+                        (Some(POLICY), Some(value)) => policy = Some(self.parse("policy", value)?),
                         _ => {
                             let told =
                                 format!("{changelog}/{} at {position} holds a record of no known kind", self.partition);

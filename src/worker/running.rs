@@ -15,12 +15,15 @@ use crate::event::{self, Event, Fact, FactKind, Reason, Rejection};
 use crate::metrics::EventResult;
 use crate::time::{MINUTE_MS, Timestamp};
 
-/// Timers of one turn at most: about a second's work, so that a million due at once does not stop the intake.
+/// Timers of one turn at most: a fraction of a second's work, so that a million due at once does not stop the intake.
 const MAX_FIRES: usize = 20_000;
 /// Events of one turn and shard at most.
 const MAX_EVENTS: usize = 10_000;
-/// A larger event is refused: a dead letter with its headers must fit into what brokers take by default, 1 MiB.
+/// A larger event is refused, and no more of a refused one is kept: a dead letter must fit into what clients and brokers take by
+/// default, 1 MB.
 const MAX_EVENT_BYTES: usize = 900_000;
+/// A lead's record may not grow beyond it, so that it, and what is told of it, fit likewise.
+const MAX_LEAD_BYTES: usize = 128 << 10;
 /// An input that has so many waiting for another one is paused, and read on when half of them are gone.
 const MAX_WAITING: usize = 50_000;
 /// After so long without anything else to keep, the watermark is kept.
@@ -35,13 +38,17 @@ pub struct Record {
 }
 
 impl Record {
-    fn header<'a>(&'a self, name: &str) -> Option<&'a str> {
-        let value = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)?;
+    fn header(&self, prefix: &str, name: &str) -> Option<&str> {
+        let named = |key: &str| {
+            let rest = key.get(prefix.len()..).filter(|_| key[..prefix.len()].eq_ignore_ascii_case(prefix));
+            rest.is_some_and(|rest| rest.eq_ignore_ascii_case(name))
+        };
+        let (_, value) = self.headers.iter().find(|(key, _)| named(key))?;
         std::str::from_utf8(value).ok()
     }
 
     /// The event, whose lead must be the key's: else it lies in a shard where nobody looks for it.
-    fn decode(&self, place: &str, append: Timestamp) -> Result<Event<'_>, Rejection> {
+    fn decode(&self, place: impl FnOnce() -> String, append: Timestamp) -> Result<Event<'_>, Rejection> {
         let refuse = |reason, detail: &str| Err(Rejection { reason, detail: detail.to_owned(), id: None });
         let key = match self.key.as_deref().map(std::str::from_utf8) {
             Some(Ok(key)) => key,
@@ -51,7 +58,7 @@ impl Record {
             None => return refuse(Reason::KeyMismatch, "key: expected the lead's id, found none"),
         };
         let Some(payload) = &self.payload else {
-            let (source, id) = (Cow::Borrowed("kafka"), Cow::Owned(place.to_owned()));
+            let (source, id) = (Cow::Borrowed("kafka"), Cow::Owned(place()));
             let fact = Fact::new(FactKind::Deleted);
             return match key {
                 "" => refuse(Reason::MissingLeadId, "key: expected the lead's id, found an empty one"),
@@ -64,11 +71,12 @@ impl Record {
                 &format!("expected at most {MAX_EVENT_BYTES} bytes, found {}", payload.len()),
             );
         }
-        let structured = self.header("content-type").is_some_and(|kind| kind.starts_with("application/cloudevents"));
-        let decoded = if !structured && self.header("ce_specversion").is_some() {
+        let structured =
+            self.header("", "content-type").is_some_and(|kind| kind.starts_with("application/cloudevents"));
+        let decoded = if !structured && self.header("ce_", "specversion").is_some() {
             let header = |name: &str| match name {
-                "datacontenttype" => self.header("content-type"),
-                _ => self.header(&format!("ce_{name}")),
+                "datacontenttype" => self.header("", "content-type"),
+                _ => self.header("ce_", name),
             };
             event::decode_binary_plain(&header, payload)?
         } else {
@@ -191,8 +199,9 @@ impl Running {
     }
 
     fn apply(&mut self, inputs: &[String], input: usize, queued: Queued<Record>) {
-        let place = format!("{}/{}/{}", inputs.get(input).map_or("", String::as_str), self.partition, queued.offset);
-        let decoded = queued.record.decode(&place, queued.append);
+        let topic = inputs.get(input).map_or("", String::as_str);
+        let place = || format!("{topic}/{}/{}", self.partition, queued.offset);
+        let decoded = queued.record.decode(place, queued.append).and_then(|event| self.has_room(event));
         let kind = decoded.as_ref().ok().map(|event| event.fact.kind);
         let position = (input, u64::try_from(queued.offset).unwrap_or(0));
         let outcome = decoded.and_then(|event| self.shard.apply(&event, queued.append, position));
@@ -207,6 +216,17 @@ impl Running {
         };
         self.tally.count(kind, result);
         self.applied.push((input, queued));
+    }
+
+    /// What its lead's record would become must fit into a message.
+    fn has_room<'a>(&self, event: Event<'a>) -> Result<Event<'a>, Rejection> {
+        let attributes = event.fact.attributes.iter().map(|(name, value)| name.len() + value.len());
+        let known = self.shard.lead(&event.lead_id).map_or(0, <[u8]>::len);
+        if known + attributes.sum::<usize>() <= MAX_LEAD_BYTES {
+            return Ok(event);
+        }
+        let detail = format!("what is known of lead {:?} would exceed {MAX_LEAD_BYTES} bytes", event.lead_id);
+        Err(Rejection { reason: Reason::TooLarge, detail, id: Some(event.id.to_string()) })
     }
 
     /// Whether the open turn must be made durable.
@@ -264,7 +284,9 @@ impl Running {
             changelog(&key, record)?;
         }
         if self.keep_policy && self.resettle.is_none() {
-            changelog(POLICY, Some(&changelog::encode_policy(self.shard.policy())))?;
+            // Of texts and numbers, as the meta record: it can always be written.
+            let policy = changelog::policy_at_hand(self.shard.policy());
+            changelog(POLICY, Some(&serde_json::to_vec(&policy).unwrap_or_default()))?;
         }
         let meta = Meta {
             format: FORMAT,
@@ -272,7 +294,6 @@ impl Running {
             watermark_ms: self.shard.watermark().ms(),
             next: kafka.inputs.iter().cloned().zip(self.progress.next()).collect(),
         };
-        // A map of texts and numbers can always be written.
         changelog(META, Some(&serde_json::to_vec(&meta).unwrap_or_default()))?;
         self.dead.iter().try_for_each(|dead| self.bury(kafka, dead, writing))
     }
@@ -288,10 +309,22 @@ impl Running {
             ("plazo_partition", partition.as_bytes()),
             ("plazo_offset", offset.as_bytes()),
         ];
-        let theirs = queued.record.headers.iter().map(|(key, value)| (key.as_str(), value.as_slice()));
-        let headers: Vec<(&str, &[u8])> = own.into_iter().chain(theirs).collect();
-        let value = queued.record.payload.as_deref().map(|payload| &payload[..payload.len().min(MAX_EVENT_BYTES)]);
-        let key = queued.record.key.as_deref();
+        // Of a record that is too large key and value are kept before headers.
+        let mut room = MAX_EVENT_BYTES;
+        let mut cut = |bytes: &'_ [u8]| {
+            let kept = bytes.len().min(room);
+            room -= kept;
+            kept
+        };
+        let record = &queued.record;
+        let key = record.key.as_deref().map(|key| &key[..cut(key)]);
+        let value = record.payload.as_deref().map(|payload| &payload[..cut(payload)]);
+        let mut headers: Vec<(&str, &[u8])> = own.into();
+        for (name, value) in &record.headers {
+            if cut(name.as_bytes()) == name.len() {
+                headers.push((name, &value[..cut(value)]));
+            }
+        }
         writing.send(&Outgoing { topic: &kafka.topics.dead_letters, partition: None, key, value, headers: &headers })
     }
 
@@ -339,7 +372,7 @@ mod tests {
     }
 
     fn reason(record: &Record) -> Option<Reason> {
-        record.decode("t/0/1", Timestamp::from_ms(5)).err().map(|rejection| rejection.reason)
+        record.decode(|| "t/0/1".to_owned(), Timestamp::from_ms(5)).err().map(|rejection| rejection.reason)
     }
 
     #[test]
@@ -354,7 +387,7 @@ mod tests {
     #[test]
     fn a_record_without_value_deletes_its_lead_at_its_append_time() {
         let tombstone = record(Some("L1"), None);
-        let event = tombstone.decode("t/0/7", Timestamp::from_ms(5)).expect("an event");
+        let event = tombstone.decode(|| "t/0/7".to_owned(), Timestamp::from_ms(5)).expect("an event");
         assert_eq!(
             (event.fact.kind, event.lead_id.as_ref(), event.time),
             (FactKind::Deleted, "L1", Timestamp::from_ms(5))
@@ -374,7 +407,7 @@ mod tests {
             header("ce_time", "2026-12-01T12:00:00Z"),
             header("content-type", "application/json"),
         ];
-        let event = binary.decode("t/0/7", Timestamp::from_ms(5)).expect("an event");
+        let event = binary.decode(|| "t/0/7".to_owned(), Timestamp::from_ms(5)).expect("an event");
         assert_eq!((event.id.as_ref(), event.fact.kind), ("9", FactKind::Created));
     }
 
