@@ -378,3 +378,39 @@ fn an_event_that_fits_nowhere_is_cut_to_a_dead_letter_and_the_stream_goes_on() {
     assert_eq!(dead[0].value.as_deref(), Some(body.as_bytes()));
     assert_eq!(dead[1].value.as_deref(), Some(large.as_bytes()));
 }
+
+#[test]
+fn a_dead_letter_is_sent_again_once_after_the_policy_knows_its_status() {
+    let broker = Broker::start();
+    let site = Site::new(&broker, &policy(60));
+    site.create_topics(2);
+    let crm = broker.producer(None);
+    crm.created("L1");
+    crm.status("L1", "won");
+    crm.send("leads.changed", Some("L2"), Some("{"));
+    crm.flush();
+    let engine = site.engine("one");
+    broker.until("both are refused", || broker.read("sla.dead_letters").len() == 2);
+    assert_eq!(engine.stop().1, Some(0));
+    let (listed, code) = site.dead_letters(&["list", "--reason", "unknown_status"]);
+    assert_eq!((listed.lines().count(), code), (1, Some(0)), "{listed}");
+    let number = listed.split_whitespace().next().expect("a number").to_owned();
+    // The status is agreed; a change of the policy must be accepted.
+    let known = policy(60).replace("[[sla]]", "[[status]]\nname = \"won\"\ndisposition = \"qualified\"\n[[sla]]");
+    std::fs::write(site.policy(), known).expect("the policy");
+    assert_eq!(site.dead_letters(&["resubmit", &number]), ("sent again 1, refused 0\n".to_owned(), Some(0)));
+    assert_eq!(site.dead_letters(&["resubmit", &number]), ("sent again 0, refused 1\n".to_owned(), Some(1)));
+    assert_eq!(site.dead_letters(&["resubmit", "0/999"]), ("sent again 0, refused 1\n".to_owned(), Some(1)));
+    let (left, _) = site.dead_letters(&["list", "--json"]);
+    let left: Vec<serde_json::Value> = left.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(left.len(), 1);
+    assert_eq!((left[0]["body"].as_str(), left[0]["key"].as_str()), (Some("{"), Some("L2")));
+    assert_eq!(site.dead_letters(&["list", "--resubmitted"]).0.lines().count(), 2);
+    let sent = broker.read("leads.changed");
+    let again: Vec<_> = sent.iter().filter(|read| read.key.as_deref() == Some(b"L1")).collect();
+    assert_eq!(again.len(), 2);
+    assert_eq!(again[0].value, again[1].value, "the original bytes");
+    assert!(again[1].headers.is_empty(), "{:?}", again[1].headers);
+    let _engine = site.engine_with("one", &["--accept-changed-policy"]);
+    broker.notices_until("it counts", |notices| leads(notices, "sla.met") == ["L1"]);
+}

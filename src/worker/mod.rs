@@ -5,6 +5,7 @@
 pub mod changelog;
 pub mod client;
 pub mod clock_guard;
+pub mod dead_letters;
 pub mod feed;
 pub mod group;
 pub mod prober;

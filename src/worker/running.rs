@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use rdkafka::error::KafkaResult;
 
 use super::changelog::{self, FORMAT, META, Meta, POLICY};
+use super::dead_letters;
 use super::progress::{Progress, Queued};
 use super::restore::Restored;
 use super::transaction::{Outgoing, Writing};
@@ -38,6 +39,12 @@ pub struct Record {
 }
 
 impl Record {
+    fn bytes(&self) -> usize {
+        let whole = |part: &Option<Box<[u8]>>| part.as_ref().map_or(0, |part| part.len());
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
+        whole(&self.key) + whole(&self.payload) + headers.sum::<usize>()
+    }
+
     fn header(&self, prefix: &str, name: &str) -> Option<&str> {
         let named = |key: &str| {
             let rest = key.get(prefix.len()..).filter(|_| key[..prefix.len()].eq_ignore_ascii_case(prefix));
@@ -303,11 +310,11 @@ impl Running {
         let topic = kafka.inputs.get(dead.input).map_or("", String::as_str);
         let (partition, offset) = (self.partition.to_string(), queued.offset.to_string());
         let own: [(&str, &[u8]); 5] = [
-            ("plazo_reason", dead.rejection.reason.name().as_bytes()),
-            ("plazo_detail", dead.rejection.detail.as_bytes()),
-            ("plazo_topic", topic.as_bytes()),
-            ("plazo_partition", partition.as_bytes()),
-            ("plazo_offset", offset.as_bytes()),
+            (dead_letters::REASON, dead.rejection.reason.name().as_bytes()),
+            (dead_letters::DETAIL, dead.rejection.detail.as_bytes()),
+            (dead_letters::TOPIC, topic.as_bytes()),
+            (dead_letters::PARTITION, partition.as_bytes()),
+            (dead_letters::OFFSET, offset.as_bytes()),
         ];
         // Of a record that is too large key and value are kept before headers.
         let mut room = MAX_EVENT_BYTES;
@@ -320,6 +327,9 @@ impl Running {
         let key = record.key.as_deref().map(|key| &key[..cut(key)]);
         let value = record.payload.as_deref().map(|payload| &payload[..cut(payload)]);
         let mut headers: Vec<(&str, &[u8])> = own.into();
+        if record.bytes() > MAX_EVENT_BYTES {
+            headers.push((dead_letters::CUT, b"true"));
+        }
         for (name, value) in &record.headers {
             if cut(name.as_bytes()) == name.len() {
                 headers.push((name, &value[..cut(value)]));

@@ -383,11 +383,16 @@ impl Site {
     }
 
     pub fn engine(&self, instance: &str) -> Engine {
+        self.engine_with(instance, &[])
+    }
+
+    pub fn engine_with(&self, instance: &str, more: &[&str]) -> Engine {
         let log = self.folder.path().join(format!("{instance}.log"));
         let file = File::options().create(true).append(true).open(&log).expect("a log");
         let process = Command::new(env!("CARGO_BIN_EXE_plazo"))
             .args(["run", "--config"])
             .arg(self.settings(instance))
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file)
@@ -405,6 +410,14 @@ impl Site {
         let done = load.output().expect("plazo load");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         done
+    }
+
+    /// `plazo dead-letters`: what it printed, and its exit code.
+    pub fn dead_letters(&self, args: &[&str]) -> (String, Option<i32>) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plazo"));
+        command.arg("dead-letters").args(args).arg("--config").arg(self.settings("letters"));
+        let done = command.output().expect("plazo dead-letters");
+        (String::from_utf8_lossy(&done.stdout).into_owned(), done.status.code())
     }
 
     /// The inputs in the order of their append times.
