@@ -8,8 +8,12 @@ use std::time::Duration;
 
 use kafka::{BOUND, Broker, Feeder, Site, by_id, event, leads};
 use plazo::time::{Clock, SystemClock, Timestamp};
+use plazo::worker::transaction::{Outgoing, Transactions, Trouble};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 /// Every lead is disposed of within `seconds`.
 fn policy(seconds: u32) -> String {
@@ -47,7 +51,6 @@ fn names(prefix: &str, count: usize) -> Vec<String> {
 
 /// Waits for an instant of the clock by asking the broker for nothing, until then.
 fn wait_until(broker: &Broker, instant: Timestamp) {
-    use rdkafka::consumer::BaseConsumer;
     let idle: BaseConsumer = broker.client().create().expect("a client");
     while SystemClock.now() < instant {
         let left = instant.since_ms(SystemClock.now()).clamp(1, 1_000).unsigned_abs();
@@ -377,6 +380,7 @@ fn an_event_that_fits_nowhere_is_cut_to_a_dead_letter_and_the_stream_goes_on() {
     assert_eq!(reasons, ["malformed_json", "too_large"]);
     assert_eq!(dead[0].value.as_deref(), Some(body.as_bytes()));
     assert_eq!(dead[1].value.as_deref(), Some(large.as_bytes()));
+    assert_eq!((dead[0].header("plazo_cut"), dead[1].header("plazo_cut")), (Some("true"), None));
 }
 
 #[test]
@@ -413,4 +417,77 @@ fn a_dead_letter_is_sent_again_once_after_the_policy_knows_its_status() {
     assert!(again[1].headers.is_empty(), "{:?}", again[1].headers);
     let _engine = site.engine_with("one", &["--accept-changed-policy"]);
     broker.notices_until("it counts", |notices| leads(notices, "sla.met") == ["L1"]);
+}
+
+#[test]
+fn brokers_that_are_killed_and_come_back_cost_no_notice_and_tell_none_twice() {
+    let mut broker = Broker::start();
+    let site = Site::new(&broker, &policy(3));
+    site.create_topics(4);
+    let crm = broker.producer(None);
+    let engine = site.engine("one");
+    let traffic = Traffic::new();
+    for chunk in 0..Traffic::CHUNKS {
+        traffic.send(chunk, &broker, &crm);
+        // With transactions on their way: it was their coordinator too.
+        if chunk == 2 || chunk == 6 {
+            broker.kill();
+            broker.launch();
+        }
+    }
+    traffic.check(&broker, &site);
+    assert_eq!(engine.stop().1, Some(0));
+}
+
+#[test]
+fn a_transaction_aborted_right_after_its_beginning_spoils_neither_the_one_before_nor_the_one_after() {
+    let broker = Broker::start();
+    let site = Site::new(&broker, &policy(60));
+    site.create_topics(1);
+    let settings = plazo::config::Settings::load(Some(&site.settings("one"))).expect("the settings");
+    let mut transactions = Transactions::new(std::sync::Arc::new(settings.kafka.expect("kafka")), "one-0", 0);
+    let consumer: BaseConsumer = broker.client().create().expect("a client");
+    let group = consumer.group_metadata().expect("a group");
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset("leads.created", 0, Offset::Offset(0)).expect("an offset");
+    for number in 0..30 {
+        let bad = transactions.write(&offsets, &group, |_| Err(KafkaError::Canceled));
+        assert!(bad.is_err(), "{number}: {bad:?}");
+        let value = number.to_string();
+        let record =
+            Outgoing { topic: "sla.outcomes", partition: None, key: None, value: Some(value.as_bytes()), headers: &[] };
+        loop {
+            match transactions.write(&offsets, &group, |writing| writing.send(&record)) {
+                Ok(()) => break,
+                Err(Trouble::Aborted { .. }) => {}
+                Err(unknown @ Trouble::Unknown { .. }) => panic!("{number}: {unknown:?}"),
+            }
+        }
+    }
+    let told: Vec<String> = broker
+        .read("sla.outcomes")
+        .into_iter()
+        .map(|read| String::from_utf8_lossy(&read.value.unwrap_or_default()).into_owned())
+        .collect();
+    assert_eq!(told, (0..30).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn inputs_that_have_got_more_partitions_are_refused_with_what_to_do() {
+    let broker = Broker::start();
+    let site = Site::new(&broker, &policy(60));
+    site.create_topics(2);
+    let crm = broker.producer(None);
+    let engine = site.engine("one");
+    crm.created("L1");
+    crm.flush();
+    broker.notices_until("it starts", |notices| leads(notices, "sla.started") == ["L1"]);
+    assert_eq!(engine.stop().1, Some(0));
+    broker.add_partitions(&["leads.created", "leads.changed", "plazo.changelog"], 4);
+    let engine = site.engine("two");
+    engine.logs("the state was made for 2");
+    crm.status("L1", "qualified");
+    crm.flush();
+    engine.logs("a shard is refused");
+    assert!(leads(&broker.notices(), "sla.met").is_empty());
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use plazo::engine::{Options, Shard};
 use plazo::time::{Clock, DAY_MS, SystemClock, Timestamp};
 use rdkafka::Message;
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -156,6 +156,15 @@ impl Broker {
                 other => assert!(began.elapsed() < BOUND, "{group} cannot be deleted: {other:?}"),
             }
         }
+    }
+
+    /// Raises the number of partitions of topics.
+    pub fn add_partitions(&self, topics: &[&str], count: usize) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let new: Vec<NewPartitions<'_>> = topics.iter().map(|topic| NewPartitions::new(topic, count)).collect();
+        let made = runtime.block_on(admin.create_partitions(&new, &AdminOptions::new())).expect("an answer");
+        assert!(made.iter().all(Result::is_ok), "{made:?}");
     }
 
     pub fn producer(&self, transactional_id: Option<&str>) -> Feeder {
@@ -351,7 +360,7 @@ impl Site {
         Site { folder, address: broker.address(), more: String::new() }
     }
 
-    fn settings(&self, instance: &str) -> PathBuf {
+    pub fn settings(&self, instance: &str) -> PathBuf {
         let path = self.folder.path().join(format!("{instance}.toml"));
         let text = format!(
             "[engine]\ninstance = {instance:?}\nclock_skew = \"0.1 seconds\"\n[policy]\npath = {:?}\n[http]\nbind = \"127.0.0.1:0\"\n\
