@@ -4,7 +4,7 @@ LOCKED ?= --locked
 PLAZO  ?= $(CARGO) run $(LOCKED) --release --quiet --
 ARGS   ?=
 
-.PHONY: demo run test lint bench kafka kafka-libs
+.PHONY: demo run test lint bench bench-kafka kafka kafka-libs
 
 # Apache Kafka from Maven Central, for the tests on a real broker.
 KAFKA_LIBS = target/kafka-libs
@@ -38,3 +38,7 @@ $(KAFKA_LIBS)/done: tests/kafka/pom.xml
 # Every bench beside its peers; the goals are in benches/README.md.
 bench:
 	$(CARGO) bench $(LOCKED) --bench '*' $(ARGS)
+
+# On a real Kafka, beside a raw transactional pass-through.
+bench-kafka: kafka-libs
+	$(CARGO) bench $(LOCKED) --bench kafka -- $(or $(ARGS),all)

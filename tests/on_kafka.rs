@@ -340,9 +340,9 @@ fn synthetic_traffic_lies_under_the_keys_of_its_leads_also_from_transactions() {
     let site = Site::new(&broker, &policy(60));
     site.create_topics(3);
     for (prefix, more) in [("A", None), ("B", Some("--transactions"))] {
-        let lines = site.load(prefix, "-", None).stdout.iter().filter(|byte| **byte == b'\n').count();
+        let lines = site.synthetic(50, prefix, "-", None).stdout.iter().filter(|byte| **byte == b'\n').count();
         let before = broker.read("leads.created").len() + broker.read("leads.changed").len();
-        site.load(prefix, "kafka", more);
+        site.synthetic(50, prefix, "kafka", more);
         let (created, changed) = (broker.read("leads.created"), broker.read("leads.changed"));
         assert_eq!(created.len() + changed.len() - before, lines, "{prefix}");
         for read in created.iter().chain(&changed) {

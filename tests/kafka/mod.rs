@@ -16,6 +16,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Headers;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -227,6 +228,38 @@ impl Broker {
         all
     }
 
+    /// By partition, the offset behind the last record that is committed.
+    pub fn ends(&self, topic: &str) -> Vec<i64> {
+        let consumer: BaseConsumer = self.client().create().expect("a consumer");
+        let metadata = consumer.fetch_metadata(Some(topic), BOUND).expect("the topic");
+        let partitions = 0..metadata.topics()[0].partitions().len() as i32;
+        partitions.map(|partition| consumer.fetch_watermarks(topic, partition, BOUND).expect("the ends").1).collect()
+    }
+
+    /// Waits until a group has committed all that topics hold.
+    pub fn until_consumed(&self, group: &str, topics: &[&str], bound: Duration) {
+        let consumer: BaseConsumer = self.client().set("group.id", group).create().expect("a consumer");
+        let began = Instant::now();
+        loop {
+            let mut lag = 0;
+            for topic in topics {
+                let ends = self.ends(topic);
+                let mut asked = TopicPartitionList::new();
+                asked.add_partition_range(topic, 0, ends.len() as i32 - 1);
+                let told = consumer.committed_offsets(asked, BOUND).expect("offsets");
+                let of = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+                    element.offset().to_raw().unwrap_or(0).max(0)
+                };
+                lag += ends.iter().sum::<i64>() - told.elements().iter().map(of).sum::<i64>();
+            }
+            if lag == 0 {
+                return;
+            }
+            assert!(began.elapsed() < bound, "{group}: {lag} records behind");
+            assert!(consumer.poll(Duration::from_millis(100)).is_none());
+        }
+    }
+
     /// All notices that are committed.
     pub fn notices(&self) -> Vec<Value> {
         let all = self.read_all(&["sla.reminders", "sla.breaches", "sla.outcomes"]);
@@ -311,6 +344,17 @@ impl Feeder {
         record.key = key;
         record.payload = value;
         self.producer.send(record).map_err(|(error, _)| error).expect("sent");
+    }
+
+    /// As [`Feeder::send`], however much waits to be sent.
+    pub fn send_waiting(&self, topic: &str, key: &str, value: &str) {
+        let mut record: BaseRecord<'_, str, str> = BaseRecord::to(topic).key(key).payload(value);
+        while let Err((error, refused)) = self.producer.send(record) {
+            let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+            assert_eq!(error, full);
+            self.producer.poll(Duration::from_millis(10));
+            record = refused;
+        }
     }
 
     pub fn created(&self, lead: &str) {
@@ -410,10 +454,10 @@ impl Site {
         Engine { process, log }
     }
 
-    /// 50 synthetic leads.
-    pub fn load(&self, prefix: &str, to: &str, more: Option<&str>) -> std::process::Output {
+    /// `plazo load`.
+    pub fn synthetic(&self, leads: u32, prefix: &str, to: &str, more: Option<&str>) -> std::process::Output {
         let mut load = Command::new(env!("CARGO_BIN_EXE_plazo"));
-        load.args(["load", "--leads", "50", "--prefix", prefix, "--to", to, "--config"])
+        load.args(["load", "--leads", &leads.to_string(), "--prefix", prefix, "--to", to, "--config"])
             .arg(self.settings("load"))
             .args(more);
         let done = load.output().expect("plazo load");
