@@ -9,19 +9,24 @@ use plazo::policy::Policy;
 use timeline::{DISPOSITION, HEAD, activity, assigned, created, deleted, one, parse_policy, play, play_with, status};
 
 fn versions(first: &str, second: &str) -> Policy {
-    let later = HEAD.replace("1970-01-01T", "2026-03-03T");
+    both(HEAD, first, second)
+}
+
+fn both(later_head: &str, first: &str, second: &str) -> Policy {
+    let later = later_head.replace("1970-01-01T", "2026-03-03T");
     let both = [parse_policy(&format!("{HEAD}{first}")), parse_policy(&format!("{later}{second}"))];
     Policy::of(both.into_iter().flat_map(|policy| policy.versions).collect())
 }
 
-/// A status that only the second version knows.
-fn with_demo() -> String {
-    format!("[[status]]\nname = \"demo\"\ndisposition = \"qualified\"\n{DISPOSITION}")
+/// The second version lists one more status, before all others.
+fn with_demo() -> Policy {
+    let demo = "[[status]]\nname = \"demo\"\ndisposition = \"qualified\"\n[[status]]\nname = \"new\"";
+    both(&HEAD.replace("[[status]]\nname = \"new\"", demo), DISPOSITION, DISPOSITION)
 }
 
 #[test]
 fn a_status_is_known_from_the_version_on_that_lists_it() {
-    play_with(&versions(DISPOSITION, &with_demo()), None, |t| {
+    play_with(&with_demo(), None, |t| {
         t.at("2 10:00", assigned("ana"));
         assert_eq!(t.hear("3 10:00", "2026-03-02T23:59:59.999Z", status("demo")), Err(Reason::UnknownStatus));
         assert_eq!(t.hear("3 10:00", "3 00:00", status("demo")), Ok(Applied::Accepted));
@@ -30,8 +35,10 @@ fn a_status_is_known_from_the_version_on_that_lists_it() {
 
 #[test]
 fn a_clock_reads_statuses_by_its_own_version_where_an_unknown_one_means_nothing() {
-    play_with(&versions(DISPOSITION, &with_demo()), None, |t| {
-        t.at("2 23:00", assigned("ana")).at("3 01:00", status("demo")).until("3 08:00");
+    play_with(&with_demo(), None, |t| {
+        t.at("2 23:00", assigned("ana")).at("3 01:00", status("demo"));
+        // Words that both know mean the same to both, wherever they stand in the list.
+        t.at("3 02:00", status("working")).at("3 03:00", status("junk")).until("3 08:00");
         t.tells(&["2 23:00 started disposition#1 due 3 07:00", "3 07:00 breached disposition#1 by ana"]);
         t.at("3 09:00", assigned("bo").of("L2"))
             .at("3 10:00", status("demo").of("L2"))
