@@ -64,6 +64,15 @@ fn a_cancelled_clock_tells_shares_too_and_one_that_nobody_held_is_nobodys() {
 }
 
 #[test]
+fn an_owner_called_as_nobody_is_shares_with_nobody() {
+    play(DISPOSITION, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 11:00", assigned("")).at("2 13:00", assigned("(none)")).until("2 19:00");
+        assert_eq!(shares(t.last("breached")), json!(["(none)", 8 * HOUR, {"ana": HOUR, "(none)": 7 * HOUR}]));
+        assert_eq!(t.lead("L1").clocks[0].open_seconds_by_owner["(none)"].0, 8 * HOUR * 1_000);
+    });
+}
+
+#[test]
 fn a_late_reassignment_changes_the_shares_and_tells_nothing() {
     play(DISPOSITION, |t| {
         t.at("2 10:00", assigned("ana")).at("2 16:00", status("qualified"));
