@@ -138,6 +138,19 @@ fn a_stop_of_the_future_saves_the_clock_only_if_its_own_time_is_in_time() {
 }
 
 #[test]
+fn a_deadline_at_the_watermark_is_found_late_and_told_when_it_has_passed() {
+    play(DISPOSITION, |t| {
+        t.learnt("2 18:00", "2 10:00", assigned("ana")).tells(&["2 10:00 started disposition#1 due 2 18:00"]);
+        t.until("2 18:01").tells(&["2 18:00 breached disposition#1 late by ana"]);
+    });
+    // A stop of that very instant still meets it.
+    play(DISPOSITION, |t| {
+        t.learnt("2 18:00", "2 10:00", assigned("ana")).at("2 18:00", status("qualified")).until("3 00:00");
+        t.tells(&["2 10:00 started disposition#1 due 2 18:00", "2 18:00 met disposition#1 after 28800s by ana"]);
+    });
+}
+
+#[test]
 fn a_fact_that_undoes_a_future_one_before_its_time_leaves_nothing_to_tell() {
     play(DISPOSITION, |t| {
         t.at("2 10:00", status("qualified")).learnt("2 10:10", "2 11:00", status("working"));

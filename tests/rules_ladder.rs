@@ -196,6 +196,23 @@ fn a_cancel_learnt_late_takes_back_the_steps_after_it_and_not_the_breach() {
 }
 
 #[test]
+fn a_pause_learnt_late_takes_back_the_step_after_it_which_is_told_again_after_the_resume() {
+    play(LADDER, |t| {
+        t.at("2 10:00", assigned("ana")).until("3 10:00");
+        t.learnt("3 10:00", "2 16:00", status("on_hold")).at("3 11:00", status("working")).until("3 18:00").tells(&[
+            "2 10:00 started sla#1 due 2 14:00",
+            "2 14:00 breached sla#1 by ana",
+            "2 14:00 escalated sla#1 step 1",
+            "2 18:00 escalated sla#1 step 2",
+            "2 18:00 retracted sla#1 escalated (paused)",
+            "2 16:00 paused sla#1 left 0s",
+            "3 11:00 resumed sla#1 due 2 14:00",
+            "3 13:00 escalated sla#1 step 2",
+        ]);
+    });
+}
+
+#[test]
 fn the_next_cycle_has_a_ladder_of_its_own() {
     play(LADDER, |t| {
         t.at("2 10:00", assigned("ana"))

@@ -164,6 +164,17 @@ fn a_deletion_learnt_late_cuts_one_life_into_two() {
 }
 
 #[test]
+fn a_deletion_of_the_future_ends_nothing_before_its_time() {
+    play(DISPOSITION, |t| {
+        t.at("2 10:00", assigned("ana")).learnt("2 10:30", "2 11:00", deleted()).at("2 10:45", assigned("bo"));
+        t.until("2 10:50").tells(&["2 10:00 started disposition#1 due 2 18:00"]);
+        // The same owner again, but in a new life.
+        t.at("2 11:30", assigned("bo"))
+            .tells(&["2 11:00 cancelled disposition#1 deleted", "2 11:30 started disposition#2 due 2 19:30"]);
+    });
+}
+
+#[test]
 fn activity_status_and_opportunity_before_the_creation_are_no_fault() {
     play(DISPOSITION, |t| {
         t.at("2 08:00", activity("call")).at("2 08:10", updated("source", "web")).at("2 08:20", opportunity());
