@@ -356,7 +356,7 @@ pub fn any_order(policy: &str, lead: &str, append: &str, facts: &[(&str, Told)])
 }
 
 /// A clock as the facts make it; which reminders and steps were passed over depends on the arrival.
-fn unmarked(clock: &plazo::engine::ClockView) -> Value {
+pub fn unmarked(clock: &plazo::engine::ClockView) -> Value {
     let mut value = serde_json::to_value(clock).expect("JSON");
     for name in ["reminders", "escalations"] {
         for mark in value[name].as_array_mut().into_iter().flatten() {
