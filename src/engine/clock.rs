@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::ledger::{Deadline, Outcome};
-use super::record::Sym;
+use super::record::{Lead, Sym};
 use super::rules::{Measure, Rules, add};
 use crate::calendar::Duration;
 use crate::policy::{Promise, Rung, Sla, Target};
@@ -449,7 +449,7 @@ impl Clock {
     }
 
     /// Each holder's share of [`Clock::open_ms`], in order of first hold.
-    pub fn shares(&self, rules: &Rules, until: Timestamp) -> SmallVec<[(Sym, i64); 4]> {
+    fn shares(&self, rules: &Rules, until: Timestamp) -> SmallVec<[(Sym, i64); 4]> {
         let measure = Measure::of_target(self.promise(rules));
         let runs = self.runs(until);
         let mut shares: SmallVec<[(Sym, i64); 4]> = SmallVec::new();
@@ -467,6 +467,19 @@ impl Clock {
             }
         }
         shares
+    }
+
+    /// The shares under the owners' names. A CRM may have an owner called as nobody is, who then shares with nobody.
+    pub fn shares_by_name<'l>(&self, rules: &Rules, lead: &'l Lead, until: Timestamp) -> SmallVec<[(&'l str, i64); 4]> {
+        let mut named: SmallVec<[(&str, i64); 4]> = SmallVec::new();
+        for (owner, ms) in self.shares(rules, until) {
+            let name = lead.said(owner).unwrap_or("(none)");
+            match named.iter_mut().find(|share| share.0 == name) {
+                Some(share) => share.1 += ms,
+                None => named.push((name, ms)),
+            }
+        }
+        named
     }
 
     /// Who held the lead at an instant of the clock.

@@ -267,9 +267,9 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp) -> Cl
         reason: clock.end.and_then(|end| cancel_reason(end.cause)),
         open_seconds: Seconds(clock.open_ms(rules, until)),
         open_seconds_by_owner: clock
-            .shares(rules, until)
-            .iter()
-            .map(|(owner, ms)| (lead.said(*owner).unwrap_or("(none)").to_owned(), Seconds(*ms)))
+            .shares_by_name(rules, lead, until)
+            .into_iter()
+            .map(|(owner, ms)| (owner.to_owned(), Seconds(ms)))
             .collect(),
         reminders: marks(&clock.rungs, rule.reminders.iter().map(|r| r.text.as_str()).collect(), &keys.rungs, true),
         escalations: marks(

@@ -193,11 +193,8 @@ impl Speaker<'_> {
     }
 
     fn shares(&self, clock: &Clock, until: Timestamp) -> SmallVec<[(Cow<'_, str>, Seconds); 4]> {
-        let shares = clock.shares(self.rules, until);
-        shares
-            .iter()
-            .map(|(owner, ms)| (Cow::Borrowed(self.lead.said(*owner).unwrap_or("(none)")), Seconds(*ms)))
-            .collect()
+        let shares = clock.shares_by_name(self.rules, self.lead, until);
+        shares.into_iter().map(|(owner, ms)| (Cow::Borrowed(owner), Seconds(ms))).collect()
     }
 
     /// A retraction of a clock that the facts no longer make.
