@@ -141,6 +141,10 @@ fn throughput() {
     const LEADS: u32 = 150_000;
     let broker = Broker::start();
     let mut site = Site::new(&broker, include_str!("../deploy/policy/en/agreement.toml"));
+    for calendar in ["holidays.ics", "us-holidays.ics"] {
+        let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/policy/en").join(calendar);
+        std::fs::copy(shipped, site.folder.path().join(calendar)).expect("a calendar");
+    }
     site.create_topics(PARTITIONS as u32);
     site.synthetic(LEADS, "L", "kafka", None);
     let total: i64 = INPUTS.iter().map(|topic| broker.ends(topic).iter().sum::<i64>()).sum();
