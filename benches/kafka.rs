@@ -39,11 +39,10 @@ const GOAL_P99_S: f64 = 0.1 + 0.25;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    if args.is_empty() {
-        println!("kafka: needs a broker; `make bench-kafka` runs it");
-        return;
-    }
     let wanted = |part: &str| args.iter().any(|arg| arg == part || arg == "all");
+    if !["throughput", "latency", "herd"].into_iter().any(wanted) {
+        println!("kafka: nothing is run; `make bench-kafka` brings the broker, ARGS names throughput, latency or herd");
+    }
     if wanted("throughput") {
         throughput();
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Cases of SEMANTICS §12.
 const CASES: usize = 47;
@@ -13,13 +13,20 @@ fn read(path: &str) -> Option<String> {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
 }
 
-/// Names of functions in a file, in whatever macro or module they stand; comments and texts are none.
-fn functions(stream: TokenStream, names: &mut Vec<String>) {
-    let mut after_fn = false;
+/// Names of the tests in a file, in whatever macro or module they stand; comments and texts are none.
+fn tests_of(stream: TokenStream, names: &mut Vec<String>) {
+    let (mut after_fn, mut is_test) = (false, false);
     for tree in stream {
         match tree {
-            TokenTree::Group(group) => functions(group.stream(), names),
-            TokenTree::Ident(ident) if after_fn => names.push(ident.to_string()),
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => {
+                is_test |= group.stream().to_string().ends_with("test");
+            }
+            TokenTree::Group(group) => {
+                tests_of(group.stream(), names);
+                // The body ends what the attribute was said of.
+                is_test &= group.delimiter() != Delimiter::Brace;
+            }
+            TokenTree::Ident(ident) if after_fn && is_test => names.push(ident.to_string()),
             TokenTree::Ident(ident) => {
                 after_fn = ident == "fn";
                 continue;
@@ -54,16 +61,16 @@ fn faults(table: &str) -> Vec<String> {
         }
         for test in tests {
             let (path, name) = test.split_once("::").unwrap_or_default();
-            let functions = known.entry(path).or_insert_with(|| {
+            let tests = known.entry(path).or_insert_with(|| {
                 let stream: TokenStream = read(path)?.parse().ok()?;
                 let mut names = Vec::new();
-                functions(stream, &mut names);
+                tests_of(stream, &mut names);
                 Some(names)
             });
-            match functions {
+            match tests {
                 None => faults.push(format!("{section}: no file {path}")),
                 Some(names) if !names.iter().any(|known| known == name) => {
-                    faults.push(format!("{section}: {path} has no {name}"));
+                    faults.push(format!("{section}: {path} has no test {name}"));
                 }
                 Some(_) => {}
             }
@@ -88,8 +95,11 @@ fn every_test_named_in_the_table_exists_and_every_case_has_a_row() {
 
 #[test]
 fn a_missing_test_file_case_or_name_is_found() {
-    let table = "| 12.1 | ties | `tests/rules_table.rs::faults` |\n| 12.2 | again | `tests/rules_table.rs::no_such` |\n| 12.3 | x | none |\n| 4 | y | `tests/no.rs::x` |";
+    let table = "| 12.1 | ties | `tests/rules_table.rs::a_missing_test_file_case_or_name_is_found` |\n| 12.2 | again | `tests/rules_table.rs::faults` |\n| 12.3 | x | none |\n| 4 | y | `tests/no.rs::x` |";
     let found = faults(table);
-    assert_eq!(found[..3], ["12.2: tests/rules_table.rs has no no_such", "12.3: no test", "4: no file tests/no.rs",]);
+    assert_eq!(
+        found[..3],
+        ["12.2: tests/rules_table.rs has no test faults", "12.3: no test", "4: no file tests/no.rs",]
+    );
     assert_eq!((found[3].as_str(), found.len()), ("12.4: no row", 3 + CASES - 3));
 }

@@ -448,11 +448,12 @@ impl Clock {
         self.runs(until).iter().map(|(from, to)| measure.between(*from, *to)).sum()
     }
 
-    /// Each holder's share of [`Clock::open_ms`], in order of first hold.
-    fn shares(&self, rules: &Rules, until: Timestamp) -> SmallVec<[(Sym, i64); 4]> {
+    /// Each holder's share of [`Clock::open_ms`] under the owner's name, in order of first hold. A CRM may have an owner called as
+    /// nobody is, who then shares with nobody.
+    pub fn shares<'l>(&self, rules: &Rules, lead: &'l Lead, until: Timestamp) -> SmallVec<[(&'l str, i64); 4]> {
         let measure = Measure::of_target(self.promise(rules));
         let runs = self.runs(until);
-        let mut shares: SmallVec<[(Sym, i64); 4]> = SmallVec::new();
+        let mut shares: SmallVec<[(&str, i64); 4]> = SmallVec::new();
         for (index, hold) in self.holds.iter().enumerate() {
             let to = self.holds.get(index + 1).map_or(Timestamp::MAX, |next| next.from);
             let held: i64 = runs
@@ -461,25 +462,13 @@ impl Clock {
                 .filter(|(from, to)| from < to)
                 .map(|(from, to)| measure.between(from, to))
                 .sum();
-            match shares.iter_mut().find(|share| share.0 == hold.owner) {
+            let name = lead.said(hold.owner).unwrap_or("(none)");
+            match shares.iter_mut().find(|share| share.0 == name) {
                 Some(share) => share.1 += held,
-                None => shares.push((hold.owner, held)),
+                None => shares.push((name, held)),
             }
         }
         shares
-    }
-
-    /// The shares under the owners' names. A CRM may have an owner called as nobody is, who then shares with nobody.
-    pub fn shares_by_name<'l>(&self, rules: &Rules, lead: &'l Lead, until: Timestamp) -> SmallVec<[(&'l str, i64); 4]> {
-        let mut named: SmallVec<[(&str, i64); 4]> = SmallVec::new();
-        for (owner, ms) in self.shares(rules, until) {
-            let name = lead.said(owner).unwrap_or("(none)");
-            match named.iter_mut().find(|share| share.0 == name) {
-                Some(share) => share.1 += ms,
-                None => named.push((name, ms)),
-            }
-        }
-        named
     }
 
     /// Who held the lead at an instant of the clock.

@@ -267,7 +267,7 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp) -> Cl
         reason: clock.end.and_then(|end| cancel_reason(end.cause)),
         open_seconds: Seconds(clock.open_ms(rules, until)),
         open_seconds_by_owner: clock
-            .shares_by_name(rules, lead, until)
+            .shares(rules, lead, until)
             .into_iter()
             .map(|(owner, ms)| (owner.to_owned(), Seconds(ms)))
             .collect(),

@@ -193,7 +193,7 @@ impl Speaker<'_> {
     }
 
     fn shares(&self, clock: &Clock, until: Timestamp) -> SmallVec<[(Cow<'_, str>, Seconds); 4]> {
-        let shares = clock.shares_by_name(self.rules, self.lead, until);
+        let shares = clock.shares(self.rules, self.lead, until);
         shares.into_iter().map(|(owner, ms)| (Cow::Borrowed(owner), Seconds(ms))).collect()
     }
 
