@@ -2,11 +2,10 @@
 //!
 //! Between two polls, in this order, because each may make the next superfluous: 1 changes of the assignment (what was taken away
 //! is forgotten), 2 restored shards, 3 end offsets, 4 questions of HTTP, 5 events and timers, 6 the transaction, once the turn is
-//! [`LINGER`] old or full. No transaction is open during a poll, so a rebalance finds nothing in flight.
+//! [`LINGER_MS`](super::shards::LINGER_MS) old or full. No transaction is open during a poll, so a rebalance finds nothing in flight.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -18,42 +17,31 @@ use rdkafka::topic_partition_list::Offset;
 use tracing::{error, info, warn};
 
 use super::client::{self, Change, GroupContext};
-use super::clock_guard::ClockGuard;
+use super::contents::{RestoreFault, Restored};
 use super::prober::Prober;
-use super::progress::Behind;
-use super::restore::{Plan, RestoreFault, Restored};
-use super::running::{Record, Running};
+use super::restore::Plan;
+use super::running::{Record, Room, Running};
+use super::shards::{Ends, Read, Shards};
 use super::transaction::{Transactions, Trouble};
 use super::{Shared, monotonic};
 use crate::embedded::turn::record_told;
 use crate::engine::inspect;
 use crate::time::Timestamp;
-use crate::view::Held;
 
-/// A turn is made durable when it is so old: one transaction carries what came meanwhile.
-const LINGER: Duration = Duration::from_millis(50);
-const IDLE_POLL: Duration = Duration::from_millis(20);
 /// Records taken from the client before they are looked at.
 const MAX_POLLED: usize = 10_000;
 const SEEK_PATIENCE: Duration = Duration::from_secs(10);
 /// After a fault that passes by itself.
 const RETRY: Duration = Duration::from_millis(500);
+const RETRY_MS: i64 = 500;
 
-enum Stage {
-    Restoring {
-        stop: Arc<AtomicBool>,
-    },
-    /// To be restored again at this instant.
-    Waiting {
-        until: Instant,
-    },
-    Running(Box<Running>),
-    /// Not of all inputs: the rest may be assigned yet.
-    Apart,
-    Refused,
+/// How a restore ended.
+struct Outcome {
+    partition: i32,
+    generation: u64,
+    seconds: f64,
+    restored: Result<Restored, RestoreFault>,
 }
-
-type Outcome = (i32, u64, Result<Restored, RestoreFault>);
 
 pub struct Worker {
     shared: Arc<Shared>,
@@ -62,16 +50,10 @@ pub struct Worker {
     consumer: BaseConsumer<GroupContext>,
     transactions: Transactions,
     prober: Prober,
-    guard: ClockGuard,
     began: Instant,
-    shards: BTreeMap<i32, Stage>,
-    /// Of each restore, so that one that comes too late is known.
-    generation: u64,
-    generations: BTreeMap<i32, u64>,
+    shards: Shards,
     restored: Receiver<Outcome>,
     restores: Sender<Outcome>,
-    turn_began: Option<Instant>,
-    broker_silent: bool,
 }
 
 impl Worker {
@@ -82,24 +64,10 @@ impl Worker {
         let consumer = client::group_consumer(&shared.kafka, &client_id)?;
         let prober = Prober::start(&shared.kafka, &client_id, shared.clock.clone())?;
         let transactions = Transactions::new(shared.kafka.clone(), &client_id, number);
+        let shards = Shards::new(shared.kafka.clone(), shared.partitions, shared.clock_skew_ms, Room::default());
         let (restores, restored) = channel();
-        Ok(Worker {
-            shared,
-            number,
-            client_id,
-            consumer,
-            transactions,
-            prober,
-            guard: ClockGuard::default(),
-            began: monotonic(),
-            shards: BTreeMap::new(),
-            generation: 0,
-            generations: BTreeMap::new(),
-            restored,
-            restores,
-            turn_began: None,
-            broker_silent: false,
-        })
+        let began = monotonic();
+        Ok(Worker { shared, number, client_id, consumer, transactions, prober, began, shards, restored, restores })
     }
 
     /// Until it is told to stop.
@@ -110,8 +78,8 @@ impl Worker {
         let inputs: Vec<&str> = self.shared.kafka.inputs.iter().map(String::as_str).collect();
         self.consumer.subscribe(&inputs).map_err(|error| error.to_string())?;
         while !self.shared.stop.load(Ordering::Relaxed) {
-            let patience = self.patience();
-            if !self.poll(patience) {
+            let patience_ms = self.shards.patience_ms(self.now_ms(), self.prober.is_waiting());
+            if !self.poll(Duration::from_millis(patience_ms.unsigned_abs())) {
                 self.rebuild().map_err(|error| error.to_string())?;
                 continue;
             }
@@ -120,36 +88,21 @@ impl Worker {
             self.take_ends();
             self.answer();
             self.step();
-            let full = self.running().any(Running::is_full);
-            if full || self.turn_began.is_some_and(|began| began.elapsed() >= LINGER) {
+            if self.shards.must_commit(self.now_ms()) {
                 self.commit();
             }
             self.ask();
-            self.show();
+            self.shared.show(self.number, self.shards.sight(self.shared.clock.now()));
         }
         self.commit();
-        self.stop_restores();
         self.shards.clear();
         self.consumer.unsubscribe();
         Ok(())
     }
 
-    fn running(&self) -> impl Iterator<Item = &Running> {
-        self.shards.values().filter_map(|stage| match stage {
-            Stage::Running(running) => Some(running.as_ref()),
-            _ => None,
-        })
-    }
-
-    fn patience(&self) -> Duration {
-        if self.running().any(|shard| shard.backlog) {
-            return Duration::ZERO;
-        }
-        match self.turn_began {
-            Some(began) => LINGER.saturating_sub(began.elapsed()).min(IDLE_POLL),
-            None if self.prober.is_waiting() => Duration::from_millis(2),
-            None => IDLE_POLL,
-        }
+    /// Monotonic, since the worker began.
+    fn now_ms(&self) -> i64 {
+        elapsed_ms(self.began)
     }
 
     /// Takes what the client has; `false` if the client is beyond use.
@@ -159,17 +112,10 @@ impl Worker {
             match self.consumer.poll(patience) {
                 None => break,
                 Some(Ok(message)) => {
-                    let taken = take(&message, &self.shared.kafka.inputs, &*self.shared.clock);
-                    let by_broker = matches!(message.timestamp(), Stamp::LogAppendTime(_));
-                    let partition = message.partition();
+                    let read = take(&message, &self.shared.kafka.inputs, &*self.shared.clock);
                     drop(message);
-                    if let (Some((input, append, offset, record)), Some(Stage::Running(shard))) =
-                        (taken, self.shards.get_mut(&partition))
-                    {
-                        if by_broker {
-                            self.guard.confirm(append, elapsed_ms(self.began));
-                        }
-                        shard.progress.push(input, append, offset, record);
+                    if let Some(read) = read {
+                        self.shards.read(read, elapsed_ms(self.began));
                     }
                 }
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
@@ -186,26 +132,12 @@ impl Worker {
 
     /// Everything anew, after a fault that the client calls fatal.
     fn rebuild(&mut self) -> KafkaResult<()> {
-        self.forget_all();
+        self.shards.clear();
         // The broker may know the member of a killed process for a while yet.
         std::thread::park_timeout(RETRY);
         self.consumer = client::group_consumer(&self.shared.kafka, &self.client_id)?;
         let inputs: Vec<&str> = self.shared.kafka.inputs.iter().map(String::as_str).collect();
         self.consumer.subscribe(&inputs)
-    }
-
-    fn stop_restores(&mut self) {
-        for stage in self.shards.values() {
-            if let Stage::Restoring { stop } = stage {
-                stop.store(true, Ordering::Relaxed);
-            }
-        }
-    }
-
-    fn forget_all(&mut self) {
-        self.stop_restores();
-        self.shards.clear();
-        self.turn_began = None;
     }
 
     fn take_changes(&mut self) {
@@ -218,11 +150,7 @@ impl Worker {
                 Change::Revoked { partitions, lost } => {
                     self.shared.metrics.rebalanced(if lost { "lost" } else { "revoked" });
                     info!(partitions = partitions.len(), lost, "partitions were taken away");
-                    for (_, partition) in partitions {
-                        if let Some(Stage::Restoring { stop }) = self.shards.remove(&partition) {
-                            stop.store(true, Ordering::Relaxed);
-                        }
-                    }
+                    self.shards.revoke(partitions.into_iter().map(|(_, partition)| partition));
                 }
                 Change::Assigned(partitions) => {
                     self.shared.metrics.rebalanced("assigned");
@@ -238,45 +166,28 @@ impl Worker {
     /// A shard for every partition that is assigned of all inputs.
     fn begin_restores(&mut self) -> KafkaResult<()> {
         let assigned = self.consumer.assignment()?;
-        let mut by_partition: BTreeMap<i32, usize> = BTreeMap::new();
-        for element in assigned.elements() {
-            *by_partition.entry(element.partition()).or_default() += 1;
+        let assigned = self.shards.assign(assigned.elements().iter().map(|element| element.partition()));
+        for partition in assigned.begin {
+            self.begin_restore(partition);
         }
-        let all = self.shared.kafka.inputs.len();
-        let mut apart = false;
-        for (partition, inputs) in by_partition {
-            if inputs == all {
-                if matches!(self.shards.get(&partition), None | Some(Stage::Apart)) {
-                    self.begin_restore(partition);
-                }
-            } else {
-                apart = true;
-                self.shards.insert(partition, Stage::Apart);
-            }
-        }
-        if apart {
+        if assigned.apart {
             error!(
                 "this member has a partition of one input without that of the others, and waits for them: all members must use \
                  one assignor (range) and one list of inputs"
             );
         }
-        if self.shards.is_empty() {
-            self.turn_began = None;
-        }
         Ok(())
     }
 
     fn begin_restore(&mut self, partition: i32) {
+        let later_ms = self.now_ms() + RETRY_MS;
         // Fences an earlier process of the same id, and ends what it left open, before its state is read.
         if let Err(error) = self.transactions.prepare() {
             warn!(partition, %error, "no transaction can be prepared, it is tried again");
-            self.shards.insert(partition, Stage::Waiting { until: monotonic() + RETRY });
+            self.shards.wait(partition, later_ms);
             return;
         }
-        let stop = Arc::new(AtomicBool::new(false));
-        self.generation += 1;
-        let generation = self.generation;
-        self.generations.insert(partition, generation);
+        let order = self.shards.begin_restore(partition);
         let shared = &self.shared;
         let plan = Plan {
             kafka: shared.kafka.clone(),
@@ -287,51 +198,48 @@ impl Worker {
             options: shared.options,
             accept_changed_policy: shared.accept_changed_policy,
         };
-        let (outcome, stopped) = (self.restores.clone(), stop.clone());
+        let outcomes = self.restores.clone();
         let serve = move || {
+            let began = monotonic();
+            let restored = plan.run(&order.stop);
+            let (generation, seconds) = (order.generation, began.elapsed().as_secs_f64());
             // A worker that has ended needs no answer.
-            let _gone = outcome.send((partition, generation, plan.run(&stopped)));
+            let _gone = outcomes.send(Outcome { partition, generation, seconds, restored });
         };
-        let began = std::thread::Builder::new().name(format!("restore-{partition}")).spawn(serve);
-        let stage = match began {
-            Ok(_detached) => Stage::Restoring { stop },
-            Err(_) => Stage::Waiting { until: monotonic() + RETRY },
-        };
-        self.shards.insert(partition, stage);
+        if std::thread::Builder::new().name(format!("restore-{partition}")).spawn(serve).is_err() {
+            self.shards.wait(partition, later_ms);
+        }
     }
 
     fn take_restored(&mut self) {
-        while let Ok((partition, generation, outcome)) = self.restored.try_recv() {
-            let current = self.generations.get(&partition) == Some(&generation);
-            if !current || !matches!(self.shards.get(&partition), Some(Stage::Restoring { .. })) {
+        while let Ok(Outcome { partition, generation, seconds, restored }) = self.restored.try_recv() {
+            if !self.shards.awaits(partition, generation) {
                 continue;
             }
-            let stage = match outcome.and_then(|restored| self.begin_shard(partition, restored)) {
-                Ok(running) => Stage::Running(Box::new(running)),
+            match restored.and_then(|restored| Ok((self.begin_reading(partition, &restored, seconds)?, restored))) {
+                Ok((stale, restored)) => self.shards.run(partition, restored, stale),
                 Err(RestoreFault::Refused(told)) => {
                     error!(partition, "a shard is refused: {told}");
-                    Stage::Refused
+                    self.shards.refuse(partition);
                 }
                 Err(fault) => {
                     warn!(partition, %fault, "a shard could not be restored, it is tried again");
-                    Stage::Waiting { until: monotonic() + RETRY }
+                    self.shards.wait(partition, self.now_ms() + RETRY_MS);
                 }
-            };
-            self.shards.insert(partition, stage);
+            }
         }
-        let now = monotonic();
-        let due: Vec<i32> = self
-            .shards
-            .iter()
-            .filter(|(_, stage)| matches!(stage, Stage::Waiting { until } if *until <= now))
-            .map(|(partition, _)| *partition)
-            .collect();
-        for partition in due {
+        for partition in self.shards.due_again(self.now_ms()) {
             self.begin_restore(partition);
         }
     }
 
-    fn begin_shard(&mut self, partition: i32, restored: Restored) -> Result<Running, RestoreFault> {
+    /// By input, the client's position before it has read anything.
+    fn begin_reading(
+        &self,
+        partition: i32,
+        restored: &Restored,
+        seconds: f64,
+    ) -> Result<Vec<Option<i64>>, RestoreFault> {
         let inputs = &self.shared.kafka.inputs;
         let from =
             inputs.iter().zip(&restored.next).map(|(topic, next)| (topic.clone(), partition, Offset::Offset(*next)));
@@ -348,51 +256,44 @@ impl Worker {
         };
         let stale = inputs.iter().map(position).collect();
         self.consumer.resume(&from)?;
-        self.shared.metrics.restored(restored.seconds, restored.records);
+        self.shared.metrics.restored(seconds, restored.records);
         info!(
             partition,
             records = restored.records,
-            seconds = restored.seconds,
+            seconds,
             watermark =
                 Some(restored.shard.watermark()).filter(|at| *at != Timestamp::MIN).map(tracing::field::display),
             "restored"
         );
-        Ok(Running::new(partition, self.shared.partitions, restored, self.shared.clock_skew_ms, stale))
+        Ok(stale)
     }
 
     fn take_ends(&mut self) {
         let Some(answer) = self.prober.answer() else { return };
         if let Some(cause) = answer.failed {
-            if !std::mem::replace(&mut self.broker_silent, true) {
+            if self.shards.no_ends() {
                 warn!(cause, "the brokers do not say where the inputs end: the watermark is held");
             }
             return;
         }
-        self.broker_silent = false;
         let sent_ms = i64::try_from(answer.sent_at.duration_since(self.began).as_millis()).unwrap_or(i64::MAX);
-        let Some((_, _, first)) = answer.ends.first() else { return };
-        let was_stepped = self.guard.stepped();
-        if self.guard.read(first.sent, sent_ms).is_none() {
-            if !was_stepped {
-                error!("the machine's clock was set forward: the watermark is held until a broker's clock confirms it");
-            }
-            return;
-        }
-        for (topic, partition, probe) in answer.ends {
-            let input = self.shared.kafka.inputs.iter().position(|input| *input == topic);
-            if let (Some(input), Some(Stage::Running(shard))) = (input, self.shards.get_mut(&partition)) {
-                shard.progress.probed(input, probe);
-            }
+        let input = |topic: &String| self.shared.kafka.inputs.iter().position(|input| input == topic);
+        let ends =
+            answer.ends.into_iter().filter_map(|(topic, partition, probe)| Some((partition, input(&topic)?, probe)));
+        let ends = Ends { ends: ends.collect(), sent_ms };
+        let was_stepped = self.shards.clock_stepped();
+        if !self.shards.ends(&ends) && !was_stepped {
+            error!("the machine's clock was set forward: the watermark is held until a broker's clock confirms it");
         }
     }
 
     /// Reads of a lead are answered between two turns, from what is durable.
     fn answer(&mut self) {
-        if self.turn_began.is_some() {
+        if self.shards.has_open_turn() {
             return;
         }
         while let Some(question) = self.shared.next_question(self.number) {
-            let found = self.running().find_map(|running| {
+            let found = self.shards.running().find_map(|running| {
                 let record = running.shard.lead(&question.lead_id)?;
                 Some(inspect(running.shard.rules(), record, running.shard.watermark()))
             });
@@ -404,20 +305,8 @@ impl Worker {
 
     fn step(&mut self) {
         self.take_positions();
-        let limit = self.shared.clock.now();
-        let (mut refused, mut pauses) = (Vec::new(), Vec::new());
-        for (partition, stage) in &mut self.shards {
-            let Stage::Running(shard) = stage else { continue };
-            pauses.extend(shard.pauses().into_iter().map(|(input, pause)| (input, *partition, pause)));
-            match shard.step(&self.shared.kafka.inputs, limit) {
-                Ok(()) if shard.has_something() => {
-                    self.turn_began.get_or_insert_with(monotonic);
-                }
-                Ok(()) => shard.pass(),
-                Err(told) => refused.push((*partition, told)),
-            }
-        }
-        for (input, partition, pause) in pauses {
+        let stepped = self.shards.step(self.shared.clock.now(), self.now_ms());
+        for (input, partition, pause) in stepped.pauses {
             let topic = self.shared.kafka.inputs.get(input).cloned().unwrap_or_default();
             let changed = client::list([(topic, partition, Offset::Invalid)]).and_then(|list| match pause {
                 true => self.consumer.pause(&list),
@@ -427,40 +316,26 @@ impl Worker {
                 warn!(%error, pause, "the reading of an input could not be changed");
             }
         }
-        for (partition, told) in refused {
+        for (partition, told) in stepped.refused {
             error!(partition, "a shard is refused: {told}");
-            self.shards.insert(partition, Stage::Refused);
         }
     }
 
     /// Markers and aborted records move the client's position without being told.
     fn take_positions(&mut self) {
-        if self.shards.is_empty() {
-            return;
-        }
         let Ok(positions) = self.consumer.position() else { return };
         for element in positions.elements() {
             let input = self.shared.kafka.inputs.iter().position(|input| input == element.topic());
-            if let (Offset::Offset(offset), Some(input), Some(Stage::Running(shard))) =
-                (element.offset(), input, self.shards.get_mut(&element.partition()))
-            {
-                shard.reached(input, offset);
+            if let (Offset::Offset(offset), Some(input)) = (element.offset(), input) {
+                self.shards.reached(element.partition(), input, offset);
             }
         }
     }
 
     /// One transaction for the turns of all shards.
     fn commit(&mut self) {
-        self.turn_began = None;
         let kafka = self.shared.kafka.clone();
-        let mut turns: Vec<&mut Running> = Vec::new();
-        for stage in self.shards.values_mut() {
-            if let Stage::Running(shard) = stage
-                && shard.has_something()
-            {
-                turns.push(shard);
-            }
-        }
+        let turns = self.shards.turns();
         if turns.is_empty() {
             return;
         }
@@ -475,9 +350,9 @@ impl Worker {
         let offsets = client::list(offsets.collect::<Vec<_>>());
         let began = monotonic();
         let outcome = match (offsets, self.consumer.group_metadata()) {
-            (Ok(offsets), Some(group)) => self
-                .transactions
-                .write(&offsets, &group, |writing| turns.iter().try_for_each(|turn| turn.write(&kafka, writing))),
+            (Ok(offsets), Some(group)) => self.transactions.write(&offsets, &group, |writing| {
+                turns.iter().try_for_each(|turn| turn.write(&kafka, &mut |record| writing.send(record)))
+            }),
             _ => Err(Trouble::Aborted { cause: "group", detail: "the group's metadata is not known".to_owned() }),
         };
         let metrics = &self.shared.metrics;
@@ -506,8 +381,7 @@ impl Worker {
     }
 
     fn restore_all(&mut self) {
-        let running: Vec<i32> = self.running().map(|shard| shard.partition).collect();
-        for partition in running {
+        for partition in self.shards.doubtful() {
             let inputs = self.shared.kafka.inputs.iter();
             let paused = client::list(inputs.map(|topic| (topic.clone(), partition, Offset::Invalid)))
                 .and_then(|partitions| self.consumer.pause(&partitions));
@@ -523,55 +397,10 @@ impl Worker {
         if self.prober.is_waiting() {
             return;
         }
-        let now = self.shared.clock.now();
         let inputs = &self.shared.kafka.inputs;
-        let mut partitions = Vec::new();
-        for stage in self.shards.values_mut() {
-            let Stage::Running(shard) = stage else { continue };
-            let due = shard.shard.next_due();
-            if shard.progress.wanted(due).is_some_and(|at| at <= now) {
-                partitions.extend(inputs.iter().map(|topic| (topic.clone(), shard.partition)));
-            }
-        }
-        self.prober.ask(partitions);
-    }
-
-    fn show(&mut self) {
-        let now = self.shared.clock.now();
-        let stepped = self.guard.stepped();
-        let silent = self.broker_silent;
-        let mut held = if self.shards.is_empty() { Held::Unassigned } else { Held::None };
-        let (mut least, mut leads, mut timers, mut lag) = (Timestamp::MAX, 0, 0, 0);
-        for stage in self.shards.values_mut() {
-            let reason = match stage {
-                Stage::Restoring { .. } | Stage::Waiting { .. } => Held::Restoring,
-                Stage::Apart | Stage::Refused => Held::Refused,
-                Stage::Running(shard) => {
-                    leads += shard.shard.lead_count();
-                    timers += shard.shard.timer_count();
-                    lag += shard.progress.lag();
-                    let due = shard.shard.next_due();
-                    let overdue = due.is_some_and(|due| due.plus_ms(2 * self.shared.clock_skew_ms + 1_000) < now);
-                    // Ends are asked for only when something is due: where nothing is, the shard is as good as up to date.
-                    least = least.min(if overdue || shard.backlog { shard.shard.watermark() } else { now });
-                    match shard.progress.behind() {
-                        _ if shard.backlog => Held::Backlog,
-                        // Since the restore, the end of an input has not been reached yet.
-                        _ if shard.progress.watermark().is_none() => Held::Backlog,
-                        _ if overdue && stepped => Held::ClockStep,
-                        _ if overdue && silent => Held::Broker,
-                        Behind::OpenTransaction if overdue => Held::OpenTransaction,
-                        Behind::Backlog if overdue || lag > 0 => Held::Backlog,
-                        _ => Held::None,
-                    }
-                }
-            };
-            if held == Held::None || reason == Held::Refused {
-                held = reason;
-            }
-        }
-        let assigned = self.shards.len();
-        self.shared.show(self.number, super::Sight { held, watermark: least, leads, timers, lag, assigned });
+        let wanted = self.shards.wanted(self.shared.clock.now());
+        let of = |partition: i32| inputs.iter().map(move |topic| (topic.clone(), partition));
+        self.prober.ask(wanted.into_iter().flat_map(of).collect());
     }
 }
 
@@ -579,12 +408,12 @@ fn elapsed_ms(since: Instant) -> i64 {
     i64::try_from(since.elapsed().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Copies a message: its input, append time, offset and bytes. `None`: of no input of ours.
+/// Copies a message. `None`: of no input of ours.
 fn take(
     message: &rdkafka::message::BorrowedMessage<'_>,
     inputs: &[String],
     clock: &dyn crate::time::Clock,
-) -> Option<(usize, Timestamp, i64, Record)> {
+) -> Option<Read> {
     let input = inputs.iter().position(|input| input == message.topic())?;
     let append = match message.timestamp() {
         Stamp::LogAppendTime(ms) => Timestamp::from_ms(ms),
@@ -600,5 +429,6 @@ fn take(
         payload: message.payload().map(Box::from),
         headers: headers.unwrap_or_default(),
     };
-    Some((input, append, message.offset(), record))
+    let by_broker = matches!(message.timestamp(), Stamp::LogAppendTime(_));
+    Some(Read { partition: message.partition(), input, append, by_broker, offset: message.offset(), record })
 }

@@ -1,10 +1,14 @@
 //! The shell on Kafka: a thread a worker ([`group`]), each with a consumer in the group, a transactional producer
-//! ([`transaction`]) and the shards of its partitions ([`running`]). State lies in the changelog ([`changelog`]), and is put back
-//! from it ([`restore`]). How far the inputs are read is the watermark ([`progress`], [`prober`], [`clock_guard`]).
+//! ([`transaction`]) and the shards of its partitions ([`shards`], [`running`]). State lies in the changelog ([`changelog`]), and is
+//! put back from it ([`restore`], [`contents`]). How far the inputs are read is the watermark ([`progress`], [`prober`], [`clock_guard`]).
+//!
+//! What is decided lies in [`shards`], [`running`], [`progress`], [`contents`], [`changelog`] and [`clock_guard`], which know no client
+//! and no clock, so that `tests/simulation` can run them against simulated brokers; the rest asks librdkafka and hands on.
 
 pub mod changelog;
 pub mod client;
 pub mod clock_guard;
+pub mod contents;
 pub mod dead_letters;
 pub mod feed;
 pub mod group;
@@ -12,6 +16,7 @@ pub mod prober;
 pub mod progress;
 pub mod restore;
 pub mod running;
+pub mod shards;
 pub mod topics;
 pub mod transaction;
 

@@ -2,13 +2,11 @@
 
 use std::borrow::Cow;
 
-use rdkafka::error::KafkaResult;
-
 use super::changelog::{self, FORMAT, META, Meta, POLICY};
+use super::contents::Restored;
 use super::dead_letters;
 use super::progress::{Progress, Queued};
-use super::restore::Restored;
-use super::transaction::{Outgoing, Writing};
+use super::transaction::Outgoing;
 use crate::config::Kafka;
 use crate::embedded::turn::Tally;
 use crate::engine::{self, NoticeKind, Shard};
@@ -16,19 +14,30 @@ use crate::event::{self, Event, Fact, FactKind, Reason, Rejection};
 use crate::metrics::EventResult;
 use crate::time::{MINUTE_MS, Timestamp};
 
-/// Timers of one turn at most: a fraction of a second's work, so that a million due at once does not stop the intake.
-const MAX_FIRES: usize = 20_000;
-/// Events of one turn and shard at most.
-const MAX_EVENTS: usize = 10_000;
 /// A larger event is refused, and no more of a refused one is kept: a dead letter must fit into what clients and brokers take by
 /// default, 1 MB.
 const MAX_EVENT_BYTES: usize = 900_000;
 /// A lead's record may not grow beyond it, so that it, and what is told of it, fit likewise.
 const MAX_LEAD_BYTES: usize = 128 << 10;
-/// An input that has so many waiting for another one is paused, and read on when half of them are gone.
-const MAX_WAITING: usize = 50_000;
 /// After so long without anything else to keep, the watermark is kept.
 const KEEP_WATERMARK_MS: i64 = MINUTE_MS;
+
+/// How much a shard takes at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Timers of one turn at most: a fraction of a second's work, so that a million due at once does not stop the intake.
+    pub fires: usize,
+    /// Events of one turn at most.
+    pub events: usize,
+    /// An input that has so many waiting for another one is paused, and read on when half of them are gone.
+    pub waiting: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Room { fires: 20_000, events: 10_000, waiting: 50_000 }
+    }
+}
 
 /// A consumed record, copied out of the client's buffers.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -55,7 +64,10 @@ impl Record {
     }
 
     /// The event, whose lead must be the key's: else it lies in a shard where nobody looks for it.
-    fn decode(&self, place: impl FnOnce() -> String, append: Timestamp) -> Result<Event<'_>, Rejection> {
+    ///
+    /// # Errors
+    /// The refusal, for the dead letters.
+    pub fn decode(&self, place: impl FnOnce() -> String, append: Timestamp) -> Result<Event<'_>, Rejection> {
         let refuse = |reason, detail: &str| Err(Rejection { reason, detail: detail.to_owned(), id: None });
         let key = match self.key.as_deref().map(std::str::from_utf8) {
             Some(Ok(key)) => key,
@@ -109,6 +121,7 @@ struct Dead {
 pub struct Running {
     pub partition: i32,
     partitions: u32,
+    room: Room,
     pub shard: Shard,
     pub progress: Progress<Record>,
     /// Of the open turn, so that it can be undone.
@@ -130,11 +143,17 @@ pub struct Running {
 
 impl Running {
     /// `stale`: by input, the client's position before anything was read.
-    pub fn new(partition: i32, partitions: u32, restored: Restored, skew_ms: i64, stale: Vec<Option<i64>>) -> Self {
+    pub fn new(
+        (partition, partitions): (i32, u32),
+        restored: Restored,
+        (skew_ms, room): (i64, Room),
+        stale: Vec<Option<i64>>,
+    ) -> Self {
         let inputs = restored.next.len();
         Running {
             partition,
             partitions,
+            room,
             progress: Progress::new(&restored.next, skew_ms),
             applied: Vec::new(),
             dead: Vec::new(),
@@ -162,7 +181,7 @@ impl Running {
         let mut changes = Vec::new();
         for (input, paused) in self.paused.iter_mut().enumerate() {
             let waiting = self.progress.waiting_of(input);
-            let change = if *paused { waiting < MAX_WAITING / 2 } else { waiting > MAX_WAITING };
+            let change = if *paused { waiting < self.room.waiting / 2 } else { waiting > self.room.waiting };
             if change {
                 *paused = !*paused;
                 changes.push((input, *paused));
@@ -182,7 +201,7 @@ impl Running {
             return Ok(());
         }
         self.backlog = false;
-        while self.applied.len() < MAX_EVENTS {
+        while self.applied.len() < self.room.events {
             let Some((input, queued)) = self.progress.pop() else { break };
             if !self.pass_to(queued.append) {
                 self.progress.unpop(input, queued);
@@ -190,7 +209,7 @@ impl Running {
             }
             self.apply(inputs, input, queued);
         }
-        self.backlog = self.applied.len() >= MAX_EVENTS;
+        self.backlog = self.applied.len() >= self.room.events;
         if let Some(watermark) = self.progress.watermark() {
             self.pass_to(watermark.min(limit));
         }
@@ -199,7 +218,7 @@ impl Running {
 
     /// Fires what is due before `to`; `false` if the turn has no room for all of it.
     fn pass_to(&mut self, to: Timestamp) -> bool {
-        let room = MAX_FIRES.saturating_sub(usize::try_from(self.shard.turn().fired).unwrap_or(MAX_FIRES));
+        let room = self.room.fires.saturating_sub(usize::try_from(self.shard.turn().fired).unwrap_or(usize::MAX));
         let done = self.shard.advance(to, room) == engine::Progress::Done;
         self.backlog |= !done;
         done
@@ -248,7 +267,7 @@ impl Running {
 
     /// Whether it has no more room.
     pub fn is_full(&self) -> bool {
-        self.applied.len() >= MAX_EVENTS || self.shard.turn().fired >= MAX_FIRES as u64
+        self.applied.len() >= self.room.events || self.shard.turn().fired >= self.room.fires as u64
     }
 
     /// By input, the offset that the turn's transaction commits.
@@ -264,11 +283,11 @@ impl Running {
         &self.tally
     }
 
-    /// Everything that the turn must keep, into the open transaction.
+    /// Hands everything that the turn must keep to `send`, which puts it into the open transaction.
     ///
     /// # Errors
-    /// Where librdkafka will not take a record.
-    pub fn write(&self, kafka: &Kafka, writing: &Writing<'_>) -> KafkaResult<()> {
+    /// The first of `send`.
+    pub fn write<E>(&self, kafka: &Kafka, send: &mut impl FnMut(&Outgoing<'_>) -> Result<(), E>) -> Result<(), E> {
         let topics = &kafka.topics;
         let outbox = &self.shard.turn().outbox;
         let json: [(&str, &[u8]); 1] = [("content-type", b"application/cloudevents+json; charset=UTF-8")];
@@ -279,11 +298,11 @@ impl Running {
                 _ => &topics.outcomes,
             };
             let (key, value) = (Some(outbox.lead_id(notice).as_bytes()), Some(outbox.json(notice)));
-            writing.send(&Outgoing { topic, partition: None, key, value, headers: &json })?;
+            send(&Outgoing { topic, partition: None, key, value, headers: &json })?;
         }
-        let changelog = |key: &[u8], value: Option<&[u8]>| {
+        let mut changelog = |key: &[u8], value: Option<&[u8]>| {
             let (topic, partition) = (&topics.changelog, Some(self.partition));
-            writing.send(&Outgoing { topic, partition, key: Some(key), value, headers: &[] })
+            send(&Outgoing { topic, partition, key: Some(key), value, headers: &[] })
         };
         let mut key = Vec::new();
         for (lead_id, record) in self.shard.changed() {
@@ -302,10 +321,15 @@ impl Running {
             next: kafka.inputs.iter().cloned().zip(self.progress.next()).collect(),
         };
         changelog(META, Some(&serde_json::to_vec(&meta).unwrap_or_default()))?;
-        self.dead.iter().try_for_each(|dead| self.bury(kafka, dead, writing))
+        self.dead.iter().try_for_each(|dead| self.bury(kafka, dead, send))
     }
 
-    fn bury(&self, kafka: &Kafka, dead: &Dead, writing: &Writing<'_>) -> KafkaResult<()> {
+    fn bury<E>(
+        &self,
+        kafka: &Kafka,
+        dead: &Dead,
+        send: &mut impl FnMut(&Outgoing<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let Some((_, queued)) = self.applied.get(dead.at) else { return Ok(()) };
         let topic = kafka.inputs.get(dead.input).map_or("", String::as_str);
         let (partition, offset) = (self.partition.to_string(), queued.offset.to_string());
@@ -335,7 +359,7 @@ impl Running {
                 headers.push((name, &value[..cut(value)]));
             }
         }
-        writing.send(&Outgoing { topic: &kafka.topics.dead_letters, partition: None, key, value, headers: &headers })
+        send(&Outgoing { topic: &kafka.topics.dead_letters, partition: None, key, value, headers: &headers })
     }
 
     pub fn commit(&mut self) {
