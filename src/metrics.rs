@@ -3,6 +3,7 @@
 //! Labels are bounded: types, reasons and SLA names of the policy, never a lead or a person.
 
 use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
 
 use prometheus::{
     Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
@@ -149,10 +150,16 @@ const REQUEST_SECONDS: Definition = define(
     "Duration of HTTP requests up to their answer's head, by path.",
 );
 const STREAMS: Definition = define("plazo_stream_clients", Kind::Gauge, &[], "Clients that read /v1/stream now.");
+const RELOADS: Definition = define(
+    "plazo_policy_reloads_total",
+    Kind::Counter,
+    &["result"],
+    "Times the policy was read anew, by result: applied, unchanged, faulty (its files), refused (a version in force was edited), failed.",
+);
 const BUILD: Definition = define("plazo_build_info", Kind::Gauge, &["version"], "1, with the version of the program.");
 
 /// Every metric, in the order of the documentation.
-pub const ALL: [Definition; 25] = [
+pub const ALL: [Definition; 26] = [
     EVENTS,
     DEAD_LETTERS,
     RESUBMITTED,
@@ -177,6 +184,7 @@ pub const ALL: [Definition; 25] = [
     REQUESTS,
     REQUEST_SECONDS,
     STREAMS,
+    RELOADS,
     BUILD,
 ];
 
@@ -205,6 +213,9 @@ pub enum EventResult {
     Rejected,
 }
 
+/// What became of a policy that was read anew.
+pub const RELOAD_RESULTS: [&str; 5] = ["applied", "unchanged", "faulty", "refused", "failed"];
+
 const RESULTS: [&str; 3] = ["accepted", "duplicate", "rejected"];
 /// The label of what could not be read, or is no longer in the policy.
 const UNKNOWN: &str = "unknown";
@@ -217,10 +228,11 @@ pub struct Metrics {
     event_types: Vec<&'static str>,
     dead_letters: BTreeMap<&'static str, IntCounter>,
     resubmitted: IntCounter,
-    /// By type and SLA, the SLA that the policy no longer has last.
-    notices: BTreeMap<&'static str, Vec<IntCounter>>,
+    notice_types: Vec<&'static str>,
+    notices: IntCounterVec,
     retraction: &'static str,
-    retractions: Vec<IntCounter>,
+    retractions: IntCounterVec,
+    by_sla: RwLock<BySla>,
     passed_over: IntCounter,
     open_clocks: IntGaugeVec,
     leads: IntGauge,
@@ -240,6 +252,14 @@ pub struct Metrics {
     requests: IntCounterVec,
     request_seconds: HistogramVec,
     streams: IntGauge,
+    reloads: IntCounterVec,
+}
+
+/// Handles by the index of the SLA in the policy at hand, what it does not have last.
+#[derive(Debug, Default)]
+struct BySla {
+    notices: BTreeMap<&'static str, Vec<IntCounter>>,
+    retractions: Vec<IntCounter>,
 }
 
 impl Metrics {
@@ -254,10 +274,13 @@ impl Metrics {
         let notices = register.counters(NOTICES)?;
         let retractions = register.counters(RETRACTIONS)?;
         let dead_letters = register.counters(DEAD_LETTERS)?;
-        let with_unknown = || words.slas.iter().map(String::as_str).chain([UNKNOWN]);
+        let reloads = register.counters(RELOADS)?;
+        for result in RELOAD_RESULTS {
+            reloads.with_label_values(&[result]);
+        }
         let build = register.gauges(BUILD)?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        Ok(Metrics {
+        let metrics = Metrics {
             events: words
                 .event_types
                 .iter()
@@ -268,13 +291,11 @@ impl Metrics {
             event_types: words.event_types.to_vec(),
             dead_letters: words.reasons.iter().map(|r| (*r, dead_letters.with_label_values(&[*r]))).collect(),
             resubmitted: register.counter(RESUBMITTED)?,
-            notices: words
-                .notice_types
-                .iter()
-                .map(|kind| (*kind, with_unknown().map(|sla| notices.with_label_values(&[*kind, sla])).collect()))
-                .collect(),
+            notice_types: words.notice_types.to_vec(),
+            notices,
             retraction: words.retraction,
-            retractions: with_unknown().map(|sla| retractions.with_label_values(&[sla])).collect(),
+            retractions,
+            by_sla: RwLock::default(),
             passed_over: register.counter(PASSED_OVER)?,
             open_clocks: register.gauges(OPEN_CLOCKS)?,
             leads: register.gauge(LEADS)?,
@@ -294,8 +315,28 @@ impl Metrics {
             requests: register.counters(REQUESTS)?,
             request_seconds: register.histograms(REQUEST_SECONDS, &SHORT_BUCKETS)?,
             streams: register.gauge(STREAMS)?,
+            reloads,
             registry,
-        })
+        };
+        metrics.name_slas(words.slas.iter().map(String::as_str));
+        Ok(metrics)
+    }
+
+    /// The SLAs of the policy from now on; what was counted of one that stays goes on.
+    pub fn name_slas<'s>(&self, slas: impl Iterator<Item = &'s str>) {
+        let names: Vec<&str> = slas.chain([UNKNOWN]).collect();
+        let of = |counters: &IntCounterVec, labels: &dyn Fn(usize) -> Vec<&'s str>| -> Vec<IntCounter> {
+            (0..names.len()).map(|index| counters.with_label_values(&labels(index))).collect()
+        };
+        let kinds = self.notice_types.iter();
+        let notices = kinds.map(|kind| (*kind, of(&self.notices, &|index| vec![*kind, names[index]]))).collect();
+        let retractions = of(&self.retractions, &|index| vec![names[index]]);
+        *self.by_sla.write().unwrap_or_else(PoisonError::into_inner) = BySla { notices, retractions };
+    }
+
+    /// The policy was read anew, with one of [`RELOAD_RESULTS`].
+    pub fn reloaded(&self, result: &str) {
+        self.reloads.with_label_values(&[result]).inc();
     }
 
     /// So many events had this result; `None` where not even their type could be read.
@@ -320,9 +361,10 @@ impl Metrics {
     /// A notice is durable. `sla`: the index of the policy's SLA, beyond the last for one it no longer has.
     pub fn notice(&self, notice_type: &str, sla: usize) {
         let of_sla = |counters: &Vec<IntCounter>| counters.get(sla).or(counters.last()).map(IntCounter::inc);
-        self.notices.get(notice_type).map(of_sla);
+        let by_sla = self.by_sla.read().unwrap_or_else(PoisonError::into_inner);
+        by_sla.notices.get(notice_type).map(of_sla);
         if notice_type == self.retraction {
-            of_sla(&self.retractions);
+            of_sla(&by_sla.retractions);
         }
     }
 

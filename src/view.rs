@@ -2,6 +2,8 @@
 //!
 //! A shell implements [`Shell`]. Its reads block (a store is asked); HTTP calls them on threads that may.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
@@ -158,6 +160,19 @@ impl Unavailable {
     }
 }
 
+/// Why another policy was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAdopted {
+    /// Versions that have been in force differ: how, for the operator.
+    #[error("{0}")]
+    Governed(String),
+    /// For the moment; to be tried again.
+    #[error("{0}")]
+    Busy(String),
+    #[error("the engine takes nothing: {}", .0.name())]
+    Unavailable(Unavailable),
+}
+
 pub type Pending = oneshot::Receiver<Result<Receipt, Unavailable>>;
 
 /// Dead letters of one call to [`Shell::resubmit`] at most.
@@ -302,7 +317,14 @@ pub trait Shell: Send + Sync {
     /// Brings metrics that depend on the time of day up to it.
     fn observe(&self);
 
-    fn policy(&self) -> &Policy;
+    fn policy(&self) -> Arc<Policy>;
+
+    /// Takes another policy between two turns, and keeps it where the state is. Versions that have been in force up to the
+    /// watermark must be the same.
+    ///
+    /// # Errors
+    /// The one before stays, in every part.
+    fn adopt(&self, policy: Arc<Policy>) -> Result<(), NotAdopted>;
 
     /// # Errors
     /// Where the number asked after is unknown, or the store fails.

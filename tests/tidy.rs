@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 8] = [
     &["policy"],
     &["engine"],
     &["view", "config"],
-    &["embedded", "worker", "standings", "api", "replay", "report", "load", "demo", "notify", "schema"],
+    &["embedded", "worker", "standings", "api", "reload", "replay", "report", "load", "demo", "notify", "schema"],
     &["cli"],
     &["main"],
 ];

@@ -4,6 +4,7 @@ mod events;
 mod guard;
 mod health;
 mod notices;
+mod policy;
 mod problem;
 mod queries;
 
@@ -24,6 +25,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::Http;
 use crate::metrics::Metrics;
+use crate::reload::Reloader;
 use crate::view::{Phase, ReadFault, Shell, Unavailable};
 use guard::Guard;
 use problem::Problem;
@@ -32,7 +34,7 @@ use problem::Problem;
 const READERS: usize = 8;
 
 /// Every path, which is the label of its metrics too.
-pub const PATHS: [&str; 12] = [
+pub const PATHS: [&str; 13] = [
     "/livez",
     "/readyz",
     "/metrics",
@@ -42,6 +44,7 @@ pub const PATHS: [&str; 12] = [
     "/v1/leads/{id}",
     "/v1/clocks",
     "/v1/policy",
+    "/v1/policy/reload",
     "/v1/dead-letters",
     "/v1/dead-letters/resubmit",
     "other",
@@ -54,6 +57,8 @@ pub struct Api {
     guard: Guard,
     max_body_bytes: usize,
     readers: Arc<Semaphore>,
+    /// `None`: the policy is read once.
+    reloader: Option<Arc<Reloader>>,
 }
 
 impl Api {
@@ -64,7 +69,14 @@ impl Api {
             guard: Guard::new(settings.tokens.clone(), settings.advertised.as_deref()),
             max_body_bytes: settings.max_body_bytes,
             readers: Arc::new(Semaphore::new(READERS)),
+            reloader: None,
         }
+    }
+
+    /// `POST /v1/policy/reload` reads the policy anew.
+    #[must_use]
+    pub fn reloading(self, reloader: Arc<Reloader>) -> Self {
+        Api { reloader: Some(reloader), ..self }
     }
 
     /// Asks the shell on a thread that may block.
@@ -98,7 +110,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/stream", get(notices::stream))
         .route("/v1/leads/{id}", get(queries::lead))
         .route("/v1/clocks", get(queries::clocks))
-        .route("/v1/policy", get(queries::policy))
+        .route("/v1/policy", get(policy::show))
+        .route("/v1/policy/reload", post(policy::reload))
         .route("/v1/dead-letters", get(queries::dead_letters))
         .route("/v1/dead-letters/resubmit", post(events::resubmit))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path") })

@@ -1,4 +1,4 @@
-//! Questions about leads, clocks, the policy, the log and the dead letters.
+//! Questions about leads, clocks, the log and the dead letters.
 
 use std::sync::Arc;
 
@@ -81,26 +81,6 @@ fn cursor_of(text: &str) -> Result<ClockCursor, Problem> {
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .ok_or_else(|| Problem::bad_request("cursor: expected the next of the page before"))
-}
-
-pub async fn policy(State(api): State<Arc<Api>>) -> Response {
-    let policy = api.shell.policy();
-    let versions: Vec<_> = policy
-        .versions
-        .iter()
-        .map(|version| {
-            json!({
-                "name": version.name,
-                "effective_from": version.effective_from_written,
-                "timezone": version.timezone.name(),
-                "fingerprint": version.fingerprint,
-                "slas": version.slas.iter().map(|sla| sla.name.as_str()).collect::<Vec<_>>(),
-                "statuses": version.lifecycle.statuses.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    let name = policy.versions.last().map(|version| version.name.as_str());
-    json_of(&json!({ "name": name, "versions": versions }))
 }
 
 #[derive(Debug, Deserialize)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -21,6 +22,7 @@ use crate::embedded::{self, Embedded, WordLists, metric_words};
 use crate::engine;
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy};
+use crate::reload::Reloader;
 use crate::time::SystemClock;
 use crate::view::{Phase, Shell};
 use crate::worker::{self, OnKafka};
@@ -38,7 +40,8 @@ Examples:
   PLAZO__HTTP__BIND=127.0.0.1:9090 PLAZO__ENGINE__GRACE='0 seconds' plazo run
 
 Settings: defaults < the file (plazo.toml where it exists) < the environment (PLAZO__SECTION__KEY).
-SIGTERM and SIGINT stop it: requests under way end, the store is closed, exit 0.";
+SIGTERM and SIGINT stop it: requests under way end, the store is closed, exit 0.
+SIGHUP (or POST /v1/policy/reload) reads the policy anew; on any fault the one before stays.";
 
 /// Run the engine: on Kafka where kafka.brokers is set, else on its embedded store with events and notices over HTTP
 #[derive(Args, Clone, Debug, Default)]
@@ -204,6 +207,10 @@ async fn serve(settings: &Settings, policy: Arc<Policy>, accept_changed_policy: 
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(error), _) | (_, Err(error)) => return environment(&format!("signals cannot be received: {error}")),
     };
+    let hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => return environment(&format!("signals cannot be received: {error}")),
+    };
     let running = match Running::start(settings, policy, accept_changed_policy, metrics.clone()).await {
         Ok(running) => running,
         Err(code) => return code,
@@ -220,7 +227,9 @@ async fn serve(settings: &Settings, policy: Arc<Policy>, accept_changed_policy: 
         LogFormat::Text => eprintln!("listening on http://{address}"),
         LogFormat::Json => info!(address = %format!("http://{address}"), "listening"),
     }
-    let api = Arc::new(Api::new(running.shell(), metrics, &settings.http));
+    let reloader = Arc::new(Reloader::new(settings.policy.clone(), running.shell(), metrics.clone()));
+    let api = Arc::new(Api::new(running.shell(), metrics, &settings.http).reloading(reloader.clone()));
+    tokio::spawn(reload_when_told(hangup, running.shell().phase(), reloader));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let mut server = tokio::spawn(api::serve(listener, api, async move {
         let _sender_gone_is_a_stop_too = stopped.await;
@@ -249,6 +258,17 @@ async fn serve(settings: &Settings, policy: Arc<Policy>, accept_changed_policy: 
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(told)) => environment(&told),
         Err(error) => environment(&error.to_string()),
+    }
+}
+
+/// Reads the policy anew at each SIGHUP. What becomes of it stands in the log.
+async fn reload_when_told(mut hangup: Signal, mut phase: watch::Receiver<Phase>, reloader: Arc<Reloader>) {
+    while hangup.recv().await.is_some() {
+        // A signal during the restore is not lost.
+        let restored = phase.wait_for(|phase| *phase != Phase::Restoring).await.is_ok();
+        let reloader = reloader.clone();
+        let done = tokio::task::spawn_blocking(move || reloader.reload().is_ok()).await;
+        tracing::debug!(restored, taken = done.unwrap_or(false), "SIGHUP");
     }
 }
 

@@ -1,11 +1,12 @@
-//! The one thread that owns the shard and writes the store. Each turn is one transaction:
+//! The one thread that owns the shard and writes the store. Each turn is one transaction; between two of them another policy may be
+//! taken. In a turn:
 //!
 //! 1. what was received, in order of receipt: it goes before any timer that was not due by then;
 //! 2. timers due before `now`, bounded, so that a million leads due at 09:00 do not stop the intake;
 //! 3. removal of what retention has passed, when nothing else waits;
 //! 4. waiting, until the next timer is due or something is received.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -15,10 +16,11 @@ use super::fault::{FaultKind, StoreFault};
 use super::intake::{Intake, Stamped, Taken};
 use super::store::{Store, TurnRows};
 use super::turn::{Applying, Job, Tally, Work, record_told};
-use crate::engine::{Progress, Shard};
+use crate::engine::{Progress, Rules, Shard};
 use crate::metrics::Metrics;
+use crate::policy::{Policy, kept};
 use crate::time::{Clock, MINUTE_MS, SECOND_MS, Timestamp};
-use crate::view::{Held, MAX_RESUBMIT, Phase, Receipt, Status, Unavailable};
+use crate::view::{Held, MAX_RESUBMIT, NotAdopted, Phase, Receipt, Status, Unavailable};
 
 /// Events in one transaction (but always one request): some 50 ms of work, so that a single event behind them waits no
 /// longer than a person notices.
@@ -38,8 +40,16 @@ const MAX_WAIT_MS: i64 = SECOND_MS;
 const CLOCK_STEP_MS: i64 = 2 * SECOND_MS;
 /// Between two tries of a transaction that found the file locked, beside SQLite's own waiting.
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
+/// A transaction may last so long before another policy is looked at.
+const PROPOSAL_PATIENCE: Duration = Duration::from_secs(10);
 /// So many tries once the engine is to stop.
 const LAST_TRIES: u32 = 3;
+
+/// Another policy, and who waits for what becomes of it.
+pub struct Proposal {
+    policy: Arc<Policy>,
+    answer: mpsc::Sender<Result<(), NotAdopted>>,
+}
 
 /// What the engine thread shares with those who ask.
 pub struct Shared {
@@ -49,10 +59,18 @@ pub struct Shared {
     pub phase: watch::Sender<Phase>,
     pub last_notice: watch::Sender<u64>,
     status: Mutex<(Timestamp, Held, Option<Timestamp>)>,
+    rules: RwLock<Arc<Rules>>,
+    proposal: Mutex<Option<Proposal>>,
 }
 
 impl Shared {
-    pub fn new(intake: Intake<Job>, clock: Arc<dyn Clock>, metrics: Arc<Metrics>, watermark: Timestamp) -> Self {
+    pub fn new(
+        intake: Intake<Job>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        watermark: Timestamp,
+        policy: Arc<Policy>,
+    ) -> Self {
         Shared {
             intake,
             clock,
@@ -60,7 +78,49 @@ impl Shared {
             phase: watch::Sender::new(Phase::Restoring),
             last_notice: watch::Sender::new(0),
             status: Mutex::new((watermark, Held::Restoring, None)),
+            rules: RwLock::new(Arc::new(Rules::new(policy))),
+            proposal: Mutex::new(None),
         }
+    }
+
+    /// By which what is stored is read.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn proposal(&self) -> std::sync::MutexGuard<'_, Option<Proposal>> {
+        self.proposal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands another policy to the engine thread, and waits for what it says.
+    ///
+    /// # Errors
+    /// It was not taken.
+    pub fn propose(&self, policy: Arc<Policy>) -> Result<(), NotAdopted> {
+        match &*self.phase.borrow() {
+            Phase::Running => {}
+            Phase::Restoring => return Err(NotAdopted::Unavailable(Unavailable::Restoring)),
+            Phase::Stopping | Phase::Stopped => return Err(NotAdopted::Unavailable(Unavailable::Stopping)),
+            Phase::Failed(why) => return Err(NotAdopted::Unavailable(Unavailable::Failed(why.clone()))),
+        }
+        let (answer, answers) = mpsc::channel();
+        *self.proposal() = Some(Proposal { policy, answer });
+        self.intake.nudge();
+        let stopping = |_| Err(NotAdopted::Unavailable(Unavailable::Stopping));
+        match answers.recv_timeout(PROPOSAL_PATIENCE) {
+            Err(mpsc::RecvTimeoutError::Timeout) if self.proposal().take().is_some() => {
+                Err(NotAdopted::Busy("the engine is busy with a transaction; try again".to_owned()))
+            }
+            // It is at it.
+            Err(mpsc::RecvTimeoutError::Timeout) => answers.recv().unwrap_or_else(stopping),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(NotAdopted::Unavailable(Unavailable::Stopping)),
+            Ok(outcome) => outcome,
+        }
+    }
+
+    /// Nothing will answer any more.
+    pub fn drop_proposal(&self) {
+        drop(self.proposal().take());
     }
 
     pub fn status(&self) -> Status {
@@ -147,7 +207,8 @@ impl EngineThread {
         if self.terms.policy_changed {
             self.tell_changed_promises()?;
         }
-        self.store.keep_policy(&self.shard)?;
+        let anew = self.terms.policy_changed.then_some(&self.shard);
+        self.store.keep_policy(self.shard.policy(), anew)?;
         let marks = self.store.marks();
         let seconds = began.elapsed().as_secs_f64();
         self.shared.metrics.restored(seconds, records);
@@ -190,6 +251,7 @@ impl EngineThread {
     fn serve(&mut self) -> Result<(), StoreFault> {
         let mut patience = Duration::ZERO;
         loop {
+            self.consider()?;
             let taken = self.shared.intake.take(MAX_EVENTS, patience);
             let closed = taken.closed;
             let more = self.turn(taken)?;
@@ -201,6 +263,38 @@ impl EngineThread {
             }
             patience = if more || self.sweeping { Duration::ZERO } else { self.patience() };
         }
+    }
+
+    fn consider(&mut self) -> Result<(), StoreFault> {
+        let Some(Proposal { policy, answer }) = self.shared.proposal().take() else { return Ok(()) };
+        let outcome = self.adopt(policy);
+        // Who no longer waits needs no answer.
+        let _gone = answer.send(match &outcome {
+            Ok(outcome) => outcome.clone(),
+            Err(fault) => Err(NotAdopted::Unavailable(Unavailable::Failed(fault.to_string()))),
+        });
+        outcome.map(drop)
+    }
+
+    /// Another policy, between two turns. The store keeps it before anything is told by it.
+    fn adopt(&mut self, policy: Arc<Policy>) -> Result<Result<(), NotAdopted>, StoreFault> {
+        let now = kept::versions(self.shard.policy());
+        // Where there is no lead, nothing was promised yet.
+        if self.shard.lead_count() > 0
+            && let Some(difference) = kept::difference(&now, &policy, self.shard.watermark())
+        {
+            return Ok(Err(NotAdopted::Governed(difference)));
+        }
+        match self.store.keep_policy(&policy, None) {
+            Ok(()) => {}
+            Err(fault) if fault.kind == FaultKind::Busy => return Ok(Err(NotAdopted::Busy(fault.to_string()))),
+            Err(fault) => return Err(fault),
+        }
+        self.shard.adopt(policy.clone());
+        self.shared.metrics.name_slas(policy.families.iter().map(|family| family.name.as_str()));
+        *self.shared.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Rules::new(policy));
+        self.count_open_clocks();
+        Ok(Ok(()))
     }
 
     /// One transaction; whether something is left to do at once.
@@ -244,11 +338,12 @@ impl EngineThread {
         drop(rows);
         self.position = position;
         self.committed(&tally, silent);
+        let backlog = progress == Progress::More;
+        // Before the answers, so that who was answered finds what it sent.
+        self.show(backlog);
         for (job, receipt) in taken.items.into_iter().zip(receipts) {
             let _gone = job.item.answer.send(Ok::<Receipt, Unavailable>(receipt));
         }
-        let backlog = progress == Progress::More;
-        self.show(backlog);
         Ok(backlog || taken.more)
     }
 

@@ -20,14 +20,14 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use crate::engine::{self, LeadView, NoticeKind, Rules, Shard};
+use crate::engine::{self, LeadView, NoticeKind, Shard};
 use crate::event::{FactKind, Reason};
 use crate::metrics::{Metrics, Words};
 use crate::policy::{Policy, kept};
 use crate::time::{Clock, Timestamp};
 use crate::view::{
-    ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NoticePage, NoticeQuery, Pending, Phase,
-    ReadFault, Shell, Status, Unavailable,
+    ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NotAdopted, NoticePage, NoticeQuery, Pending,
+    Phase, ReadFault, Shell, Status, Unavailable,
 };
 use engine_thread::{EngineThread, Shared, Terms};
 use fault::{FaultKind, StoreFault};
@@ -87,7 +87,6 @@ impl Default for WordLists {
 pub struct Embedded {
     shared: Arc<Shared>,
     reader: Reader,
-    rules: Arc<Rules>,
     thread: std::sync::Mutex<Option<JoinHandle<Result<(), StoreFault>>>>,
 }
 
@@ -117,7 +116,7 @@ impl Embedded {
         let shard_options = engine::Options { future_tolerance_ms: i64::MAX, retention_ms: options.retention_ms };
         let shard = Shard::new(policy.clone(), shard_options, &[INPUT]);
         let intake = Intake::new(clock.clone(), options.limits);
-        let shared = Arc::new(Shared::new(intake, clock, metrics, store.marks().watermark));
+        let shared = Arc::new(Shared::new(intake, clock, metrics, store.marks().watermark, policy));
         let terms = Terms {
             grace_ms: options.grace_ms,
             retention_ms: options.retention_ms,
@@ -135,12 +134,7 @@ impl Embedded {
                 engine.run()
             })
             .map_err(|error| StoreFault::of_io(&options.directory, &error))?;
-        Ok(Embedded {
-            shared,
-            reader: Reader::new(&options.directory),
-            rules: Arc::new(Rules::new(policy)),
-            thread: std::sync::Mutex::new(Some(thread)),
-        })
+        Ok(Embedded { shared, reader: Reader::new(&options.directory), thread: std::sync::Mutex::new(Some(thread)) })
     }
 
     /// Takes nothing more, makes durable what was received, and ends. To be called once HTTP answers no more requests.
@@ -213,6 +207,7 @@ impl Drop for Ending {
             let _gone = job.item.answer.send(Err(Unavailable::Stopping));
         }
         self.shared.enter(Phase::Stopped);
+        self.shared.drop_proposal();
     }
 }
 
@@ -250,8 +245,12 @@ impl Shell for Embedded {
         self.shared.metrics.queued(self.shared.intake.waiting_events());
     }
 
-    fn policy(&self) -> &Policy {
-        &self.rules.policy
+    fn policy(&self) -> Arc<Policy> {
+        self.shared.rules().policy.clone()
+    }
+
+    fn adopt(&self, policy: Arc<Policy>) -> Result<(), NotAdopted> {
+        self.shared.propose(policy)
     }
 
     fn notices(&self, query: &NoticeQuery) -> Result<NoticePage, ReadFault> {
@@ -259,11 +258,11 @@ impl Shell for Embedded {
     }
 
     fn lead(&self, lead_id: &str) -> Result<Option<LeadView>, ReadFault> {
-        self.reader.lead(&self.rules, lead_id, self.as_of())
+        self.reader.lead(&self.shared.rules(), lead_id, self.as_of())
     }
 
     fn clocks(&self, query: &ClockQuery) -> Result<ClockPage, ReadFault> {
-        self.reader.clocks(&self.rules, query, self.as_of())
+        self.reader.clocks(&self.shared.rules(), query, self.as_of())
     }
 
     fn events(&self, after: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, ReadFault> {

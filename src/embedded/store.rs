@@ -17,7 +17,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::fault::{FaultKind, StoreFault};
 use super::index::{ClockRow, OpenClocks};
 use crate::engine::{RecordError, Shard};
-use crate::policy::kept::KeptVersion;
+use crate::policy::Policy;
+use crate::policy::kept::{self, KeptVersion};
 use crate::time::Timestamp;
 
 pub const FILE_NAME: &str = "plazo.sqlite";
@@ -287,22 +288,20 @@ impl Store {
         read().map_err(|error| self.fault(&error))
     }
 
-    /// Keeps the policy. If another one was kept before, the open clocks are read anew, as they are derived by the policy.
+    /// Keeps the policy. `anew`: the open clocks are read anew by the shard's, as they are derived by a policy that governs them.
     ///
     /// # Errors
-    /// Where the store fails.
-    pub fn keep_policy(&mut self, shard: &Shard) -> Result<(), StoreFault> {
-        let now: Vec<KeptVersion> = shard.policy().versions.iter().map(KeptVersion::of).collect();
-        let kept = self.kept_policy()?;
-        if kept == now {
+    /// Nothing of it was kept.
+    pub fn keep_policy(&mut self, policy: &Policy, anew: Option<&Shard>) -> Result<(), StoreFault> {
+        let now = kept::versions(policy);
+        if anew.is_none() && self.kept_policy()? == now {
             return Ok(());
         }
         let path = self.path.clone();
-        let anew = !kept.is_empty();
-        self.try_keep_policy(shard, &now, anew).map_err(|error| StoreFault::of_sqlite(&path, &error))
+        self.try_keep_policy(&now, anew).map_err(|error| StoreFault::of_sqlite(&path, &error))
     }
 
-    fn try_keep_policy(&mut self, shard: &Shard, now: &[KeptVersion], anew: bool) -> Result<(), rusqlite::Error> {
+    fn try_keep_policy(&mut self, now: &[KeptVersion], anew: Option<&Shard>) -> Result<(), rusqlite::Error> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute("DELETE FROM policy", [])?;
         for version in now {
@@ -311,7 +310,7 @@ impl Store {
                 params![version.effective_from.ms(), version.name, version.fingerprint, version.text],
             )?;
         }
-        if anew {
+        if let Some(shard) = anew {
             transaction.execute("DELETE FROM clocks", [])?;
             for record in shard.records() {
                 let lead_id = crate::engine::record::lead_id(record);

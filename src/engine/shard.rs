@@ -421,6 +421,23 @@ impl Shard {
         }
     }
 
+    /// Takes another policy, between two turns. No lead is looked at: where the versions in force up to the watermark are the same,
+    /// it changes nothing of what is known, and a clock that starts later finds its version by its start. Where they are not, every
+    /// lead is to be settled anew ([`Shard::resettle`]).
+    pub fn adopt(&mut self, policy: Arc<Policy>) {
+        let mut open = vec![[0; OpenState::ALL.len()]; policy.families.len() + 1];
+        let gone = policy.families.len();
+        for (index, counts) in self.open.iter().enumerate() {
+            let name = self.rules.policy.families.get(index).map(|family| &family.name);
+            let now = name.and_then(|name| policy.families.iter().position(|family| family.name == *name));
+            for (sum, count) in open[now.unwrap_or(gone)].iter_mut().zip(counts) {
+                *sum += count;
+            }
+        }
+        self.open = open;
+        self.rules = Rules::new(policy);
+    }
+
     /// Settles the leads from slot `from` on that have something open, by the present policy: what their records say of another
     /// one is corrected. At most `most` slots are looked at; the slot to go on from, `None` at the end.
     ///

@@ -32,10 +32,15 @@ impl KeptVersion {
     }
 }
 
+/// All versions of a policy, as they are kept.
+pub fn versions(policy: &Policy) -> Vec<KeptVersion> {
+    policy.versions.iter().map(KeptVersion::of).collect()
+}
+
 /// What differs in the versions that have been in force up to `watermark`, for the operator; `None` if nothing does. A version
 /// that lies ahead may be edited freely.
 pub fn difference(kept: &[KeptVersion], policy: &Policy, watermark: Timestamp) -> Option<String> {
-    let now: Vec<KeptVersion> = policy.versions.iter().map(KeptVersion::of).collect();
+    let now = versions(policy);
     let governs = |version: &&KeptVersion| version.effective_from <= watermark;
     let mut told = String::new();
     for old in kept.iter().filter(governs) {

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::Policy;
-use crate::policy::kept::KeptVersion;
 use crate::time::Timestamp;
 
 /// The layout of keys and of the meta record; a record of a lead has a version of its own.
@@ -102,10 +100,6 @@ pub fn standing(
         next.push(own);
     }
     Ok(Standing::From(next))
-}
-
-pub fn policy_at_hand(policy: &Policy) -> Vec<KeptVersion> {
-    policy.versions.iter().map(KeptVersion::of).collect()
 }
 
 #[cfg(test)]

@@ -16,8 +16,10 @@ pub struct Restored {
     /// By input, where to read on.
     pub next: Vec<i64>,
     pub records: u64,
-    /// The policy that the changelog keeps is another one: it must be written, and where clocks are open, they are settled anew.
-    pub policy_changed: bool,
+    /// The policy that the changelog keeps is another one, and must be written.
+    pub keep_policy: bool,
+    /// It differs in versions that governed clocks: those that are open are settled anew.
+    pub promises_changed: bool,
 }
 
 /// Why a shard could not be restored.
@@ -126,8 +128,8 @@ impl Contents {
                 place(plan)
             )));
         }
-        let policy_changed = kept != changelog::policy_at_hand(&plan.policy);
-        Ok(Restored { shard, next, records: count, policy_changed })
+        let keep_policy = kept != kept::versions(&plan.policy);
+        Ok(Restored { shard, next, records: count, keep_policy, promises_changed: difference.is_some() })
     }
 }
 

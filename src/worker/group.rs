@@ -1,7 +1,7 @@
 //! The loop of one worker: a consumer of the group, the shards of its partitions, one transaction at a time.
 //!
 //! Between two polls, in this order, because each may make the next superfluous: 1 changes of the assignment (what was taken away
-//! is forgotten), 2 restored shards, 3 end offsets, 4 questions of HTTP, 5 events and timers, 6 the transaction, once the turn is
+//! is forgotten), then another policy if there is one, 2 restored shards, 3 end offsets, 4 questions of HTTP, 5 events and timers, 6 the transaction, once the turn is
 //! [`LINGER_MS`](super::shards::LINGER_MS) old or full. No transaction is open during a poll, so a rebalance finds nothing in flight.
 
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 use super::client::{self, Change, GroupContext};
 use super::contents::{RestoreFault, Restored};
 use super::prober::Prober;
+use super::reload::Awaited;
 use super::restore::Plan;
 use super::running::{Record, Room, Running};
 use super::shards::{Ends, Read, Shards};
@@ -26,6 +27,7 @@ use super::transaction::{Transactions, Trouble};
 use super::{Shared, monotonic};
 use crate::embedded::turn::record_told;
 use crate::engine::inspect;
+use crate::policy::Policy;
 use crate::time::Timestamp;
 
 /// Records taken from the client before they are looked at.
@@ -44,16 +46,18 @@ struct Outcome {
 }
 
 pub struct Worker {
-    shared: Arc<Shared>,
-    number: usize,
+    pub shared: Arc<Shared>,
+    pub number: usize,
     client_id: String,
     consumer: BaseConsumer<GroupContext>,
     transactions: Transactions,
     prober: Prober,
     began: Instant,
-    shards: Shards,
+    pub shards: Shards,
     restored: Receiver<Outcome>,
     restores: Sender<Outcome>,
+    /// Another policy was proposed, and the shards wait for the verdict.
+    pub awaited: Option<Awaited>,
 }
 
 impl Worker {
@@ -67,7 +71,20 @@ impl Worker {
         let shards = Shards::new(shared.kafka.clone(), shared.partitions, shared.clock_skew_ms, Room::default());
         let (restores, restored) = channel();
         let began = monotonic();
-        Ok(Worker { shared, number, client_id, consumer, transactions, prober, began, shards, restored, restores })
+        let awaited = None;
+        Ok(Worker {
+            shared,
+            number,
+            client_id,
+            consumer,
+            transactions,
+            prober,
+            began,
+            shards,
+            restored,
+            restores,
+            awaited,
+        })
     }
 
     /// Until it is told to stop.
@@ -78,12 +95,16 @@ impl Worker {
         let inputs: Vec<&str> = self.shared.kafka.inputs.iter().map(String::as_str).collect();
         self.consumer.subscribe(&inputs).map_err(|error| error.to_string())?;
         while !self.shared.stop.load(Ordering::Relaxed) {
-            let patience_ms = self.shards.patience_ms(self.now_ms(), self.prober.is_waiting());
+            let asking = self.prober.is_waiting() || self.awaited.is_some();
+            let patience_ms = self.shards.patience_ms(self.now_ms(), asking);
             if !self.poll(Duration::from_millis(patience_ms.unsigned_abs())) {
                 self.rebuild().map_err(|error| error.to_string())?;
                 continue;
             }
             self.take_changes();
+            if self.consider() {
+                continue;
+            }
             self.take_restored();
             self.take_ends();
             self.answer();
@@ -179,6 +200,14 @@ impl Worker {
         Ok(())
     }
 
+    /// All shards take another policy.
+    pub fn adopt(&mut self, policy: &Arc<Policy>) {
+        self.commit();
+        for partition in self.shards.adopt(policy) {
+            self.begin_restore(partition);
+        }
+    }
+
     fn begin_restore(&mut self, partition: i32) {
         let later_ms = self.now_ms() + RETRY_MS;
         // Fences an earlier process of the same id, and ends what it left open, before its state is read.
@@ -194,7 +223,7 @@ impl Worker {
             client_id: self.client_id.clone(),
             partition,
             partitions: shared.partitions,
-            policy: shared.policy.clone(),
+            policy: shared.policy(),
             options: shared.options,
             accept_changed_policy: shared.accept_changed_policy,
         };

@@ -14,6 +14,7 @@ pub mod feed;
 pub mod group;
 pub mod prober;
 pub mod progress;
+pub mod reload;
 pub mod restore;
 pub mod running;
 pub mod shards;
@@ -22,7 +23,7 @@ pub mod transaction;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -34,8 +35,8 @@ use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::time::{Clock, Timestamp};
 use crate::view::{
-    ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NoticePage, NoticeQuery, Pending, Phase,
-    ReadFault, Shell, Status, Unavailable,
+    ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NotAdopted, NoticePage, NoticeQuery, Pending,
+    Phase, ReadFault, Shell, Status, Unavailable,
 };
 use group::Worker;
 
@@ -79,13 +80,15 @@ pub struct Shared {
     clock_skew_ms: i64,
     options: engine::Options,
     accept_changed_policy: bool,
-    policy: Arc<Policy>,
+    policy: RwLock<Arc<Policy>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     stop: AtomicBool,
     phase: watch::Sender<Phase>,
     sights: Mutex<Vec<Option<Sight>>>,
     questions: Mutex<Vec<VecDeque<Question>>>,
+    /// By worker.
+    proposals: Mutex<Vec<Option<reload::Proposal>>>,
 }
 
 fn held<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -93,6 +96,10 @@ fn held<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Shared {
+    fn policy(&self) -> Arc<Policy> {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn show(&self, worker: usize, sight: Sight) {
         if let Some(place) = held(&self.sights).get_mut(worker) {
             *place = Some(sight);
@@ -166,13 +173,14 @@ impl OnKafka {
             clock_skew_ms: options.clock_skew_ms,
             options: options.engine,
             accept_changed_policy: options.accept_changed_policy,
-            policy,
+            policy: RwLock::new(policy),
             clock,
             metrics,
             stop: AtomicBool::new(false),
             phase: watch::Sender::new(Phase::Restoring),
             sights: Mutex::new(vec![None; workers]),
             questions: Mutex::new((0..workers).map(|_| VecDeque::new()).collect()),
+            proposals: Mutex::new((0..workers).map(|_| None).collect()),
         });
         let mut threads = Vec::with_capacity(workers);
         for number in 0..workers {
@@ -263,8 +271,17 @@ impl Shell for OnKafka {
         self.shared.metrics.queued(usize::try_from(sight.lag).unwrap_or(0));
     }
 
-    fn policy(&self) -> &Policy {
-        &self.shared.policy
+    fn policy(&self) -> Arc<Policy> {
+        self.shared.policy()
+    }
+
+    fn adopt(&self, policy: Arc<Policy>) -> Result<(), NotAdopted> {
+        match &*self.shared.phase.borrow() {
+            Phase::Restoring | Phase::Running => {}
+            Phase::Stopping | Phase::Stopped => return Err(NotAdopted::Unavailable(Unavailable::Stopping)),
+            Phase::Failed(why) => return Err(NotAdopted::Unavailable(Unavailable::Failed(why.clone()))),
+        }
+        self.shared.propose(&policy)
     }
 
     fn notices(&self, _: &NoticeQuery) -> Result<NoticePage, ReadFault> {

@@ -1,6 +1,7 @@
 //! A restored shard at work: what was read -> the shard, and the turn that its transaction must keep.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::changelog::{self, FORMAT, META, Meta, POLICY};
 use super::contents::Restored;
@@ -12,7 +13,9 @@ use crate::embedded::turn::Tally;
 use crate::engine::{self, NoticeKind, Shard};
 use crate::event::{self, Event, Fact, FactKind, Reason, Rejection};
 use crate::metrics::EventResult;
+use crate::policy::{Policy, kept};
 use crate::time::{MINUTE_MS, Timestamp};
+use crate::view::NotAdopted;
 
 /// A larger event is refused, and no more of a refused one is kept: a dead letter must fit into what clients and brokers take by
 /// default, 1 MB.
@@ -132,7 +135,9 @@ pub struct Running {
     kept: Timestamp,
     /// The policy must be written with the next turn.
     keep_policy: bool,
-    /// Open leads are settled by a changed policy up to this slot.
+    /// The policy differs in versions that governed clocks, and what that changes is not told to the end.
+    promises_changed: bool,
+    /// Open leads are settled by it up to this slot.
     resettle: Option<u32>,
     pub backlog: bool,
     /// By input: the client's position when reading began. It may be of an earlier assignment, and says nothing.
@@ -160,13 +165,37 @@ impl Running {
             tally: Tally::default(),
             next: restored.next,
             kept: restored.shard.watermark(),
-            keep_policy: restored.policy_changed,
-            resettle: (restored.policy_changed && restored.records > 0).then_some(0),
+            keep_policy: restored.keep_policy,
+            promises_changed: restored.promises_changed,
+            resettle: restored.promises_changed.then_some(0),
             shard: restored.shard,
             backlog: false,
             stale,
             paused: vec![false; inputs],
         }
+    }
+
+    /// Whether another policy can be taken.
+    ///
+    /// # Errors
+    /// Where it cannot, and why.
+    pub fn may_adopt(&self, policy: &Policy) -> Result<(), NotAdopted> {
+        if self.promises_changed {
+            return Err(NotAdopted::Busy("what an accepted change of the policy moves is still being told".to_owned()));
+        }
+        let now = kept::versions(self.shard.policy());
+        // Where there is no lead, nothing was promised yet.
+        let differs = self.shard.lead_count() > 0;
+        match differs.then(|| kept::difference(&now, policy, self.shard.watermark())).flatten() {
+            Some(difference) => Err(NotAdopted::Governed(difference)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes it, between two turns; the changelog gets it with the next one, before anything that is told by it.
+    pub fn adopt(&mut self, policy: Arc<Policy>) {
+        self.shard.adopt(policy);
+        self.keep_policy = true;
     }
 
     /// The client says that it has passed everything below this offset.
@@ -311,7 +340,7 @@ impl Running {
         }
         if self.keep_policy && self.resettle.is_none() {
             // Of texts and numbers, as the meta record: it can always be written.
-            let policy = changelog::policy_at_hand(self.shard.policy());
+            let policy = kept::versions(self.shard.policy());
             changelog(POLICY, Some(&serde_json::to_vec(&policy).unwrap_or_default()))?;
         }
         let meta = Meta {
@@ -364,6 +393,7 @@ impl Running {
 
     pub fn commit(&mut self) {
         self.keep_policy &= self.resettle.is_some();
+        self.promises_changed &= self.resettle.is_some();
         self.next = self.progress.next().collect();
         self.kept = self.shard.watermark();
         self.shard.commit();
@@ -381,7 +411,7 @@ impl Running {
         for (input, queued) in std::mem::take(&mut self.applied).into_iter().rev() {
             self.progress.unpop(input, queued);
         }
-        if self.keep_policy && self.shard.lead_count() > 0 {
+        if self.promises_changed {
             self.resettle = Some(0);
         }
         self.begin();

@@ -18,6 +18,7 @@ use super::contents::Restored;
 use super::progress::{Behind, Probe};
 use super::running::{Record, Room, Running};
 use crate::config::Kafka;
+use crate::policy::Policy;
 use crate::time::Timestamp;
 use crate::view::Held;
 
@@ -276,6 +277,20 @@ impl Shards {
         }
     }
 
+    /// Between two turns all take another policy. Those that must be restored anew: what the changelog keeps is held against it, and
+    /// it may be the one that a refused shard missed.
+    pub fn adopt(&mut self, policy: &Arc<Policy>) -> Vec<i32> {
+        let mut anew = Vec::new();
+        for (partition, stage) in &mut self.stages {
+            match stage {
+                Stage::Running(shard) => shard.adopt(policy.clone()),
+                Stage::Restoring { .. } | Stage::Refused => anew.push(*partition),
+                Stage::Waiting { .. } | Stage::Apart => {}
+            }
+        }
+        anew
+    }
+
     /// Applies what can be applied, fires what is due. `limit`: the wall clock, beyond which time has not come.
     pub fn step(&mut self, limit: Timestamp, now_ms: i64) -> Stepped {
         let mut stepped = Stepped::default();
@@ -391,6 +406,16 @@ mod tests {
         assert!(first.stop.load(Ordering::Relaxed) && !shards.awaits(1, first.generation));
         shards.revoke([1]);
         assert!(second.stop.load(Ordering::Relaxed) && !shards.awaits(1, second.generation));
+    }
+
+    #[test]
+    fn another_policy_has_shards_that_are_refused_or_being_restored_by_the_one_before_restored_anew() {
+        let mut shards = shards();
+        shards.refuse(1);
+        let order = shards.begin_restore(2);
+        shards.wait(3, 500);
+        assert_eq!(shards.adopt(&Arc::new(Policy::of(Vec::new()))), [1, 2]);
+        assert!(shards.awaits(2, order.generation), "it goes on until it is begun anew");
     }
 
     #[test]
