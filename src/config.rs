@@ -462,7 +462,7 @@ mod tests {
 
     #[test]
     fn librdkafka_properties_of_any_name_may_stand() {
-        let text = "[kafka]\nbrokers = \"a:9092,b:9092\"\n[kafka.properties]\n\"security.protocol\" = \"ssl\"";
+        let text = "[kafka]\nbrokers = \"a:9092,b:9092\"\n[kafka.properties]\n\"client.rack\" = \"r1\"";
         assert_eq!(
             read(text, &[]).expect("good settings").kafka.map(|kafka| kafka.brokers).as_deref(),
             Some("a:9092,b:9092")

@@ -109,6 +109,13 @@ const ABORTS: Definition = define(
     "Transactions that failed, by cause: busy (tried again), full, read_only, io, damaged, other; on Kafka by \
      step: init, begin, send, offsets, commit, group.",
 );
+const REBUILT: Definition = define(
+    "plazo_client_rebuilds_total",
+    Kind::Counter,
+    &["cause"],
+    "Clients that were made anew (Kafka), by cause: resent (the end of a transaction may have been sent twice), transaction (one that \
+     could not be aborted), fatal (the client gave up), stalled (a partition was not read on).",
+);
 const REBALANCES: Definition = define(
     "plazo_rebalances_total",
     Kind::Counter,
@@ -119,18 +126,44 @@ const QUEUE: Definition = define(
     "plazo_intake_queue_events",
     Kind::Gauge,
     &[],
-    "Events that were received and wait for their transaction; on Kafka, offsets of the inputs that are not applied yet.",
+    "Events that were received over HTTP and wait to be durable: for their transaction; on Kafka, for the brokers.",
+);
+const INPUT_LAG: Definition = define(
+    "plazo_input_lag_events",
+    Kind::Gauge,
+    &[],
+    "Offsets of the inputs that are known and not applied yet, of this instance's shards (Kafka).",
 );
 const REFUSED: Definition = define(
     "plazo_intake_refused_total",
     Kind::Counter,
     &["reason"],
-    "Requests with events that were turned away to be sent again, by reason: full, restoring, stopping, failed.",
+    "Requests with events that were turned away at once, to be sent again, by reason: full, restoring, stopping, failed.",
 );
-const RESTORE_SECONDS: Definition =
-    define("plazo_restore_seconds", Kind::Gauge, &[], "Duration of the restore when the process started.");
-const RESTORE_RECORDS: Definition =
-    define("plazo_restore_records", Kind::Gauge, &[], "Leads restored when the process started.");
+const RESTORE_SECONDS: Definition = define(
+    "plazo_restore_seconds",
+    Kind::Gauge,
+    &[],
+    "Duration of the restore when the process started; on Kafka the sum over the shards that it has, each since it was given to it.",
+);
+const RESTORE_RECORDS: Definition = define(
+    "plazo_restore_records",
+    Kind::Gauge,
+    &[],
+    "Leads restored when the process started; on Kafka the sum over the shards that it has.",
+);
+const RESTORE_READ: Definition = define(
+    "plazo_restore_read_records",
+    Kind::Gauge,
+    &[],
+    "Records of the changelog that restores under way have passed (Kafka), counted by offset; 0 when none is under way.",
+);
+const RESTORE_TO_READ: Definition = define(
+    "plazo_restore_expected_records",
+    Kind::Gauge,
+    &[],
+    "Records that those restores have to pass in all, counted by offset.",
+);
 const SWEPT: Definition = define(
     "plazo_retention_removed_total",
     Kind::Counter,
@@ -159,7 +192,7 @@ const RELOADS: Definition = define(
 const BUILD: Definition = define("plazo_build_info", Kind::Gauge, &["version"], "1, with the version of the program.");
 
 /// Every metric, in the order of the documentation.
-pub const ALL: [Definition; 26] = [
+pub const ALL: [Definition; 30] = [
     EVENTS,
     DEAD_LETTERS,
     RESUBMITTED,
@@ -175,11 +208,15 @@ pub const ALL: [Definition; 26] = [
     TRANSACTION,
     TRANSACTION_EVENTS,
     ABORTS,
+    REBUILT,
     REBALANCES,
     QUEUE,
+    INPUT_LAG,
     REFUSED,
     RESTORE_SECONDS,
     RESTORE_RECORDS,
+    RESTORE_READ,
+    RESTORE_TO_READ,
     SWEPT,
     REQUESTS,
     REQUEST_SECONDS,
@@ -243,11 +280,15 @@ pub struct Metrics {
     transaction: Histogram,
     transaction_events: Histogram,
     aborts: IntCounterVec,
+    rebuilt: IntCounterVec,
     rebalances: IntCounterVec,
     queue: IntGauge,
+    input_lag: IntGauge,
     refused: IntCounterVec,
     restore_seconds: Gauge,
     restore_records: IntGauge,
+    restore_read: IntGauge,
+    restore_to_read: IntGauge,
     swept: IntCounterVec,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
@@ -306,11 +347,15 @@ impl Metrics {
             transaction: register.histogram(TRANSACTION, &SHORT_BUCKETS)?,
             transaction_events: register.histogram(TRANSACTION_EVENTS, &COUNT_BUCKETS)?,
             aborts: register.counters(ABORTS)?,
+            rebuilt: register.counters(REBUILT)?,
             rebalances: register.counters(REBALANCES)?,
             queue: register.gauge(QUEUE)?,
+            input_lag: register.gauge(INPUT_LAG)?,
             refused: register.counters(REFUSED)?,
             restore_seconds: register.float_gauge(RESTORE_SECONDS)?,
             restore_records: register.gauge(RESTORE_RECORDS)?,
+            restore_read: register.gauge(RESTORE_READ)?,
+            restore_to_read: register.gauge(RESTORE_TO_READ)?,
             swept: register.counters(SWEPT)?,
             requests: register.counters(REQUESTS)?,
             request_seconds: register.histograms(REQUEST_SECONDS, &SHORT_BUCKETS)?,
@@ -406,12 +451,20 @@ impl Metrics {
         self.aborts.with_label_values(&[cause]).inc();
     }
 
+    pub fn client_rebuilt(&self, cause: &str) {
+        self.rebuilt.with_label_values(&[cause]).inc();
+    }
+
     pub fn rebalanced(&self, change: &str) {
         self.rebalances.with_label_values(&[change]).inc();
     }
 
     pub fn queued(&self, events: usize) {
         self.queue.set(i64::try_from(events).unwrap_or(i64::MAX));
+    }
+
+    pub fn input_lag(&self, events: u64) {
+        self.input_lag.set(i64::try_from(events).unwrap_or(i64::MAX));
     }
 
     pub fn turned_away(&self, reason: &str) {
@@ -421,6 +474,12 @@ impl Metrics {
     pub fn restored(&self, seconds: f64, records: u64) {
         self.restore_seconds.set(seconds);
         self.restore_records.set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    /// Of restores under way.
+    pub fn restoring(&self, read: u64, to_read: u64) {
+        self.restore_read.set(i64::try_from(read).unwrap_or(i64::MAX));
+        self.restore_to_read.set(i64::try_from(to_read).unwrap_or(i64::MAX));
     }
 
     pub fn swept(&self, table: &str, rows: u64) {
@@ -540,6 +599,7 @@ mod tests {
         metrics.watermark_lag("grace", &["grace", "none"], 2.0);
         metrics.transaction_aborted("busy");
         metrics.rebalanced("assigned");
+        metrics.client_rebuilt("resent");
         metrics.turned_away("full");
         metrics.swept("events", 1);
         metrics.request("/livez", 200, 0.1);

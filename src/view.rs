@@ -144,6 +144,8 @@ pub enum Unavailable {
     Stopping,
     /// This shell does not take them; where they go.
     Elsewhere(String),
+    /// The brokers have not taken all of it; in their client's words.
+    Brokers(String),
     /// With what an operator must read.
     Failed(String),
 }
@@ -155,6 +157,7 @@ impl Unavailable {
             Unavailable::Restoring => "restoring",
             Unavailable::Stopping => "stopping",
             Unavailable::Elsewhere(_) => "elsewhere",
+            Unavailable::Brokers(_) => "brokers",
             Unavailable::Failed(_) => "failed",
         }
     }
@@ -190,6 +193,12 @@ pub enum ReadFault {
     /// The store's words.
     #[error("the store cannot be read: {0}")]
     Store(String),
+    /// It can be told later, or elsewhere; why not now and here.
+    #[error("{0}")]
+    NotYet(String),
+    /// On Kafka another instance has the shard that was asked for.
+    #[error("the instance {instance:?} has it{}", .url.as_ref().map(|url| format!(", at {url}")).unwrap_or_default())]
+    Elsewhere { partition: i32, instance: String, url: Option<String> },
     /// On Kafka this is a topic, which its readers consume themselves.
     #[error("on Kafka these are read from the topic {0}")]
     InTopic(String),
@@ -236,7 +245,7 @@ pub struct ClockQuery {
 }
 
 /// A place among the open clocks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
 pub struct ClockCursor {
     pub due_ms: i64,
     pub lead_id: String,

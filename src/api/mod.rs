@@ -184,3 +184,27 @@ fn json_of(value: &impl serde::Serialize) -> Response {
         Err(error) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
+
+/// A text as one segment of a path.
+pub fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_keeps_what_it_says() {
+        assert_eq!(segment("L-1"), "L-1");
+        assert_eq!(segment("a/b ü?"), "a%2Fb%20%C3%BC%3F");
+    }
+}

@@ -14,15 +14,23 @@ pub struct Problem {
     /// Further members.
     pub more: Map<String, Value>,
     pub retry_after_seconds: Option<u32>,
+    /// Where the answer is, for a redirection.
+    pub location: Option<String>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Problem { status, detail: detail.into(), more: Map::new(), retry_after_seconds: None }
+        Problem { status, detail: detail.into(), more: Map::new(), retry_after_seconds: None, location: None }
     }
 
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// The same request is to be sent to `location`.
+    #[must_use]
+    pub fn redirect(self, location: String) -> Self {
+        Problem { status: StatusCode::TEMPORARY_REDIRECT, location: Some(location), ..self }
     }
 
     #[must_use]
@@ -43,6 +51,11 @@ impl From<Unavailable> for Problem {
             Unavailable::Elsewhere(told) => {
                 return Problem::new(StatusCode::NOT_IMPLEMENTED, told.clone()).with("reason", unavailable.name());
             }
+            Unavailable::Brokers(told) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("the brokers did not take all of it; send this again: {told}"),
+                5,
+            ),
             Unavailable::Failed(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("the engine has failed: {why}"), 30),
         };
         Problem {
@@ -59,7 +72,12 @@ impl From<ReadFault> for Problem {
             ReadFault::Gone { oldest, .. } => Problem::new(StatusCode::GONE, detail).with("oldest", oldest),
             ReadFault::Beyond { last, .. } => Problem::bad_request(detail).with("last", last),
             ReadFault::InTopic(_) => Problem::new(StatusCode::NOT_IMPLEMENTED, detail),
-            ReadFault::Store(_) => {
+            // Asked in the wrong place; who knows the path makes a redirection of it.
+            ReadFault::Elsewhere { partition, instance, url } => Problem::new(StatusCode::MISDIRECTED_REQUEST, detail)
+                .with("instance", instance)
+                .with("url", url)
+                .with("partition", partition),
+            ReadFault::Store(_) | ReadFault::NotYet(_) => {
                 Problem { retry_after_seconds: Some(5), ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
             }
         }
@@ -80,6 +98,10 @@ impl IntoResponse for Problem {
                 .into_response();
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // An address that is no header value is told in the body alone.
+        if let Some(location) = self.location.and_then(|location| HeaderValue::try_from(location).ok()) {
+            response.headers_mut().insert(header::LOCATION, location);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"plazo\""));

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::problem::Problem;
-use super::{Api, json_of, limit, parameters};
+use super::{Api, json_of, limit, parameters, segment};
 use crate::engine::OpenState;
 use crate::time::Timestamp;
-use crate::view::{ClockCursor, ClockQuery, DeadLetterQuery};
+use crate::view::{ClockCursor, ClockQuery, DeadLetterQuery, ReadFault};
 
 const DEFAULT_CLOCKS: usize = 100;
 const MAX_CLOCKS: usize = 1_000;
@@ -25,9 +25,16 @@ const MAX_LETTERS: usize = 1_000;
 
 pub async fn lead(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Response, Problem> {
     let asked = id.clone();
-    match api.ask(move |shell| shell.lead(&asked)).await? {
-        Some(view) => Ok(json_of(&view)),
-        None => Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no lead {id:?}"))),
+    let answer = api.ask(move |shell| Ok(shell.lead(&asked))).await?;
+    match answer {
+        Ok(Some(view)) => Ok(json_of(&view)),
+        Err(ReadFault::Elsewhere { url: Some(url), partition, instance }) => {
+            let location = format!("{}/v1/leads/{}", url.trim_end_matches('/'), segment(&id));
+            let fault = ReadFault::Elsewhere { url: Some(url), partition, instance };
+            Err(Problem::from(fault).redirect(location))
+        }
+        Err(fault) => Err(fault.into()),
+        Ok(None) => Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no lead {id:?}"))),
     }
 }
 

@@ -15,6 +15,8 @@ use crate::config::{Secret, Settings};
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest answer that is read.
 const MAX_ANSWER_BYTES: u64 = 256 << 20;
+/// From one instance to the one that has it, and on while shards move.
+const MAX_HOPS: usize = 4;
 
 /// Where the engine is, and the token it asks for
 #[derive(Args, Clone, Debug, Default)]
@@ -71,18 +73,33 @@ impl Client {
                 settings.http.url()
             }
         };
-        let agent = Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).build().into();
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
+        let agent = config.max_redirects(0).max_redirects_will_error(false).build().into();
         Ok(Client { agent, url, token })
     }
 
+    /// Asks, and asks again where an instance says that another one has the answer. The instances of one engine have one set of
+    /// tokens.
+    ///
     /// # Errors
     /// Nobody answers, or the answer is a refusal.
     pub fn get(&self, path: &str) -> Result<Value, NoAnswer> {
-        let mut request = self.agent.get(format!("{}{path}", self.url));
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {}", token.expose()));
+        let mut url = format!("{}{path}", self.url);
+        for _ in 0..MAX_HOPS {
+            let mut request = self.agent.get(&url);
+            if let Some(token) = &self.token {
+                request = request.header("Authorization", format!("Bearer {}", token.expose()));
+            }
+            let answer = request.call();
+            let location = answer.as_ref().ok().filter(|answer| answer.status().is_redirection());
+            let location = location.and_then(|answer| answer.headers().get("Location")?.to_str().ok());
+            match location {
+                Some(location) => url = location.to_owned(),
+                None => return self.read(answer),
+            }
         }
-        self.read(request.call())
+        let message = format!("{url} sends on to yet another instance: the shards are moving, ask again");
+        Err(NoAnswer { message, code: ENVIRONMENT })
     }
 
     /// # Errors
@@ -117,28 +134,9 @@ impl Client {
     }
 }
 
-/// A text as one segment of a path.
-pub fn segment(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_segment_keeps_what_it_says() {
-        assert_eq!(segment("L-1"), "L-1");
-        assert_eq!(segment("a/b ü?"), "a%2Fb%20%C3%BC%3F");
-    }
 
     #[test]
     fn where_nobody_answers_the_environment_is_at_fault() {

@@ -9,8 +9,9 @@ use clap::{Args, Subcommand};
 use rdkafka::error::KafkaResult;
 use serde_json::{Value, json};
 
-use super::client::{Client, EngineArgs, NoAnswer, segment};
+use super::client::{Client, EngineArgs, NoAnswer};
 use super::{ENVIRONMENT, FAULT, USAGE, say, usage};
+use crate::api::segment;
 use crate::config::{Kafka, Settings};
 use crate::worker::dead_letters::{self, Letter};
 

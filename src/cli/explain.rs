@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::Value;
 
-use super::client::{Client, EngineArgs, segment};
+use super::client::{Client, EngineArgs};
 use super::say;
+use crate::api::segment;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,6 +1,7 @@
 //! `plazo run`: the engine, until it is told to stop.
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{ENVIRONMENT, tell_load_error, usage};
 use crate::api::{self, Api};
-use crate::config::{LogFormat, Settings};
+use crate::config::{Http, LogFormat, Settings};
 use crate::embedded::fault::FaultKind;
 use crate::embedded::intake::Limits;
 use crate::embedded::{self, Embedded, WordLists, metric_words};
@@ -168,6 +169,15 @@ impl Running {
         }
     }
 
+    /// Once it is known where this process listens.
+    fn reached_at(&self, http: &Http, address: SocketAddr) {
+        if let Running::Kafka(shell) = self {
+            let url = http.advertised.as_ref().map(|url| url.trim_end_matches('/').to_owned());
+            // An address of all interfaces is none that others can use.
+            shell.reached_at(url.or_else(|| (!address.ip().is_unspecified()).then(|| format!("http://{address}"))));
+        }
+    }
+
     fn prepare_stop(&self) {
         match self {
             Running::Embedded(shell) => shell.prepare_stop(),
@@ -223,6 +233,7 @@ async fn serve(settings: &Settings, policy: Arc<Policy>, accept_changed_policy: 
         }
     };
     let address = listener.local_addr().unwrap_or(settings.http.bind);
+    running.reached_at(&settings.http, address);
     match settings.log_format {
         LogFormat::Text => eprintln!("listening on http://{address}"),
         LogFormat::Json => info!(address = %format!("http://{address}"), "listening"),

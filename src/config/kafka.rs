@@ -24,6 +24,8 @@ pub struct Topics {
     pub dead_letters: String,
     /// The state of every shard; compacted.
     pub changelog: String,
+    /// Which instance has which shard; compacted.
+    pub instances: String,
 }
 
 impl Default for Topics {
@@ -35,13 +37,14 @@ impl Default for Topics {
             outcomes: name("sla.outcomes"),
             dead_letters: name("sla.dead_letters"),
             changelog: name("plazo.changelog"),
+            instances: name("plazo.instances"),
         }
     }
 }
 
 impl Topics {
-    pub fn all(&self) -> [&String; 5] {
-        [&self.reminders, &self.breaches, &self.outcomes, &self.dead_letters, &self.changelog]
+    pub fn all(&self) -> [&String; 6] {
+        [&self.reminders, &self.breaches, &self.outcomes, &self.dead_letters, &self.changelog, &self.instances]
     }
 }
 
@@ -95,7 +98,7 @@ impl Scalar {
 }
 
 /// Properties that the engine sets itself: another value would break what it promises.
-const OURS: [(&str, &str); 20] = [
+const OURS: [(&str, &str); 21] = [
     ("bootstrap.servers", "kafka.brokers names them"),
     ("metadata.broker.list", "kafka.brokers names them"),
     ("group.id", "kafka.group names it"),
@@ -116,6 +119,7 @@ const OURS: [(&str, &str); 20] = [
     ("enable.gapless.guarantee", "it ends the producer at the first fault"),
     ("allow.auto.create.topics", "topics are made by `plazo topics --create`"),
     ("check.crcs", "a damaged record must not be applied"),
+    ("statistics.interval.ms", "by the statistics the engine sees whether the end of a transaction was sent twice"),
 ];
 /// What the newer group protocol leaves to the broker.
 const OF_THE_BROKER: [&str; 2] = ["session.timeout.ms", "heartbeat.interval.ms"];
@@ -142,7 +146,7 @@ pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> 
             faults.push(format!("kafka: expected a topic's name of letters, digits, '.', '_' and '-', found {name:?}"));
         }
     }
-    let [written @ .., changelog] = topics.all();
+    let [written @ .., changelog, instances] = topics.all();
     for (at, input) in inputs.iter().enumerate() {
         if inputs[..at].contains(input) || topics.all().contains(&input) {
             faults.push(format!("kafka.inputs: the topic {input:?} is named for two things"));
@@ -150,6 +154,9 @@ pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> 
     }
     if written.contains(&changelog) {
         faults.push(format!("kafka.topics.changelog: the topic {changelog:?} is named for two things"));
+    }
+    if written.contains(&instances) || changelog == instances {
+        faults.push(format!("kafka.topics.instances: the topic {instances:?} is named for two things"));
     }
     let protocol = raw.protocol.unwrap_or(Protocol::Classic);
     let mut properties = BTreeMap::new();
@@ -176,6 +183,7 @@ pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> 
         )),
         _ => {}
     }
+    tls_faults(&properties, cfg!(feature = "tls"), faults);
     // Engines of two groups on one cluster must not fence one another.
     let group = raw.group.unwrap_or_else(|| "plazo".to_owned());
     Some(Kafka {
@@ -187,4 +195,57 @@ pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> 
         protocol,
         properties,
     })
+}
+
+/// What librdkafka can do only with OpenSSL, and whether this program was built with it.
+fn tls_faults(properties: &BTreeMap<String, super::Secret>, has_tls: bool, faults: &mut Vec<String>) {
+    if has_tls {
+        return;
+    }
+    let needs = |name: &str, value: &str| match name {
+        "security.protocol" => matches!(value, "ssl" | "sasl_ssl"),
+        "sasl.mechanisms" | "sasl.mechanism" => value.starts_with("scram") || value == "oauthbearer",
+        _ => false,
+    };
+    for (name, value) in properties {
+        // No secrets: the protocol's and the mechanism's names.
+        let value = value.expose();
+        if needs(name, &value.to_ascii_lowercase()) {
+            faults.push(format!(
+                "kafka.properties.{name}: {value} needs a program that was built with TLS, and this one was not: \
+                 cargo build --release --features tls"
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(name: &str, value: &str, has_tls: bool) -> Vec<String> {
+        let mut faults = Vec::new();
+        tls_faults(&BTreeMap::from([(name.to_owned(), super::super::Secret::new(value))]), has_tls, &mut faults);
+        faults
+    }
+
+    #[test]
+    fn what_needs_tls_is_refused_by_a_program_without_it() {
+        for (name, value) in [
+            ("security.protocol", "SSL"),
+            ("security.protocol", "sasl_ssl"),
+            ("sasl.mechanisms", "SCRAM-SHA-512"),
+            ("sasl.mechanism", "OAUTHBEARER"),
+        ] {
+            let faults = told(name, value, false);
+            assert_eq!(faults.len(), 1, "{name} {value}");
+            assert!(faults[0].contains(name) && faults[0].contains("--features tls"), "{faults:?}");
+            assert!(told(name, value, true).is_empty(), "{name} {value}");
+        }
+        for (name, value) in
+            [("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanisms", "PLAIN"), ("client.rack", "ssl")]
+        {
+            assert!(told(name, value, false).is_empty(), "{name} {value}");
+        }
+    }
 }

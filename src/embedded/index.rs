@@ -1,8 +1,9 @@
 //! The open clocks of a lead as rows for queries by due instant: derived from its record, never read back into it.
 
 use crate::engine::record;
-use crate::engine::{Reading, Rules};
+use crate::engine::{Reading, RecordError, Rules, inspect};
 use crate::time::Timestamp;
+use crate::view::{ClockCursor, OpenClock};
 
 /// An open clock.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,4 +50,25 @@ impl OpenClocks {
         self.rows.sort_unstable();
         &self.rows
     }
+}
+
+/// The clock at this place in the form that is told; `None` where the record has it no more.
+///
+/// # Errors
+/// Where the record is damaged.
+pub fn view(
+    reading: &mut Reading,
+    rules: &Rules,
+    record: &[u8],
+    at: &ClockCursor,
+    as_of: Timestamp,
+) -> Result<Option<OpenClock>, RecordError> {
+    reading.read(rules, record, as_of)?;
+    let found = reading.fold.clocks.iter().position(|clock| {
+        clock.start.ms() == at.started_ms && clock.ordinal == at.ordinal && rules.family_name(clock.family) == at.sla
+    });
+    let Some(found) = found else { return Ok(None) };
+    let mut clocks = inspect(rules, record, as_of)?.clocks;
+    let clock = (found < clocks.len()).then(|| clocks.swap_remove(found));
+    Ok(clock.map(|clock| OpenClock { lead_id: at.lead_id.clone(), clock }))
 }

@@ -7,13 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
+use super::index::view;
 use super::store::FILE_NAME;
 use crate::engine::{LeadView, Reading, Rules, inspect};
 use crate::event;
 use crate::time::Timestamp;
 use crate::view::{
-    ClockCursor, ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, NoticePage, NoticeQuery, NumberedNotice,
-    OpenClock, ReadFault,
+    ClockCursor, ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, NoticePage, NoticeQuery, NumberedNotice, ReadFault,
 };
 
 /// Connections kept for the next question.
@@ -159,17 +159,7 @@ impl Reader {
         for (cursor, record) in cursors.iter().zip(&records) {
             let Some(record) = record else { continue };
             let unreadable = |error: crate::engine::RecordError| ReadFault::Store(error.to_string());
-            reading.read(rules, record, as_of).map_err(unreadable)?;
-            let found = reading.fold.clocks.iter().position(|clock| {
-                clock.start.ms() == cursor.started_ms
-                    && clock.ordinal == cursor.ordinal
-                    && rules.family_name(clock.family) == cursor.sla
-            });
-            let Some(found) = found else { continue };
-            let mut view = inspect(rules, record, as_of).map_err(unreadable)?;
-            if found < view.clocks.len() {
-                clocks.push(OpenClock { lead_id: cursor.lead_id.clone(), clock: view.clocks.swap_remove(found) });
-            }
+            clocks.extend(view(&mut reading, rules, record, cursor, as_of).map_err(unreadable)?);
         }
         Ok(ClockPage { clocks, next: if more { cursors.last().cloned() } else { None } })
     }

@@ -34,13 +34,15 @@ pub enum Work {
 
 /// One event's bytes in the form they came in.
 #[derive(Clone, Copy, Debug)]
-enum Source<'a> {
+pub enum Source<'a> {
     Structured(&'a [u8]),
     Binary { headers: &'a [(String, String)], data: &'a [u8] },
 }
 
 impl<'a> Source<'a> {
-    fn decode(self) -> Result<Event<'a>, Rejection> {
+    /// # Errors
+    /// Where it is no event.
+    pub fn decode(self) -> Result<Event<'a>, Rejection> {
         match self {
             Source::Structured(bytes) => event::decode(bytes),
             Source::Binary { headers, data } => {
@@ -51,7 +53,7 @@ impl<'a> Source<'a> {
     }
 
     /// As it stands in the log: structured.
-    fn log_body(self, event: &Event<'_>) -> Cow<'a, [u8]> {
+    pub fn log_body(self, event: &Event<'_>) -> Cow<'a, [u8]> {
         match self {
             Source::Structured(bytes) => Cow::Borrowed(bytes),
             Source::Binary { .. } => Cow::Owned(event::encode(event)),

@@ -23,7 +23,7 @@ pub use notice::{Notice, NoticeId, NoticeKind, Outbox};
 pub use record::{Lead, RecordError};
 pub use rules::Rules;
 pub use settle::OpenState;
-pub use shard::{Applied, OpenCount, Options, Progress, Shard, Turn};
+pub use shard::{Applied, OpenCount, Options, Progress, Shard, Turn, admit};
 
 #[cfg(test)]
 mod tests;

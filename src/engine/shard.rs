@@ -153,6 +153,15 @@ impl Shard {
         self.leads.records()
     }
 
+    /// Shows the records from slot `from` on, at most `most` slots; the slot to go on from, `None` at the end. What changes between
+    /// two calls is seen as it stands then; a lead that stays is shown once.
+    pub fn visit(&self, from: u32, most: u32, mut see: impl FnMut(&[u8])) -> Option<u32> {
+        let slots = self.leads.slots();
+        let end = from.saturating_add(most).min(slots.end);
+        (from..end).filter_map(|slot| self.leads.record(slot)).for_each(&mut see);
+        (end < slots.end).then_some(end)
+    }
+
     /// Puts a stored record back and schedules its timer: all that a restore needs.
     ///
     /// # Errors
@@ -222,7 +231,7 @@ impl Shard {
             self.turn.positions.push((source, known.1));
             known.1 = position;
         }
-        self.admit(event, at)?;
+        admit(&self.rules, self.options, event, at)?;
         let lead_id = event.lead_id.as_ref();
         let delivery = delivery_hash(&event.source, &event.id);
         let slot = self.leads.find(lead_id);
@@ -248,41 +257,6 @@ impl Shard {
             // A fact just learnt is kept for as long as the retention.
             Settled::Dropped => Ok(Applied::Accepted),
         }
-    }
-
-    /// What only the policy can refuse.
-    fn admit(&self, event: &Event<'_>, at: Timestamp) -> Result<(), Rejection> {
-        let refuse = |reason, detail| Err(Rejection { reason, detail, id: Some(event.id.to_string()) });
-        let ahead = event.time.since_ms(at);
-        if ahead > self.options.future_tolerance_ms {
-            let detail = format!(
-                "time {} lies {} s after its receipt at {at}; up to {} s are tolerated",
-                event.time,
-                crate::time::format_seconds(ahead),
-                crate::time::format_seconds(self.options.future_tolerance_ms)
-            );
-            return refuse(Reason::FutureTime, detail);
-        }
-        if let Some(status) = &event.fact.status {
-            let version = &self.rules.policy.versions[self.rules.policy.words_at(event.time)];
-            if version.lifecycle.find(status).is_none() {
-                let detail = format!("status {status:?} is not in the lifecycle of {:?}", version.name);
-                return refuse(Reason::UnknownStatus, detail);
-            }
-        }
-        for (name, value) in &event.fact.attributes {
-            if !self.rules.gives_deadline(name) {
-                continue;
-            }
-            match Timestamp::parse(value) {
-                Err(error) => return refuse(Reason::BadAttribute, format!("{name}: {error}")),
-                Ok(due) if due.since_ms(event.time) > FARTHEST_DEADLINE_MS => {
-                    return refuse(Reason::BadAttribute, format!("{name}: {due} lies more than 10 years ahead"));
-                }
-                Ok(_) => {}
-            }
-        }
-        Ok(())
     }
 
     /// Tells what this lead had due before `at`, each at its own instant. The slot, unless the lead was forgotten.
@@ -537,6 +511,44 @@ impl Shard {
         lead.decode(self.lead(lead_id)?).ok()?;
         Some(lead)
     }
+}
+
+/// What can be refused without the lead: its time by the receipt, its words by the policy.
+///
+/// # Errors
+/// The refusal.
+pub fn admit(rules: &Rules, options: Options, event: &Event<'_>, at: Timestamp) -> Result<(), Rejection> {
+    let refuse = |reason, detail| Err(Rejection { reason, detail, id: Some(event.id.to_string()) });
+    let ahead = event.time.since_ms(at);
+    if ahead > options.future_tolerance_ms {
+        let detail = format!(
+            "time {} lies {} s after its receipt at {at}; up to {} s are tolerated",
+            event.time,
+            crate::time::format_seconds(ahead),
+            crate::time::format_seconds(options.future_tolerance_ms)
+        );
+        return refuse(Reason::FutureTime, detail);
+    }
+    if let Some(status) = &event.fact.status {
+        let version = &rules.policy.versions[rules.policy.words_at(event.time)];
+        if version.lifecycle.find(status).is_none() {
+            let detail = format!("status {status:?} is not in the lifecycle of {:?}", version.name);
+            return refuse(Reason::UnknownStatus, detail);
+        }
+    }
+    for (name, value) in &event.fact.attributes {
+        if !rules.gives_deadline(name) {
+            continue;
+        }
+        match Timestamp::parse(value) {
+            Err(error) => return refuse(Reason::BadAttribute, format!("{name}: {error}")),
+            Ok(due) if due.since_ms(event.time) > FARTHEST_DEADLINE_MS => {
+                return refuse(Reason::BadAttribute, format!("{name}: {due} lies more than 10 years ahead"));
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// A lead has one live entry in the wheel, at its `next_due` or before it: one that comes early is put where it belongs

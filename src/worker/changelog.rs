@@ -102,6 +102,29 @@ pub fn standing(
     Ok(Standing::From(next))
 }
 
+/// Compares where reading is to begin with what the inputs hold (by input: first offset, and the one behind the last).
+///
+/// # Errors
+/// What was not read is gone, or the topic is another one: a client that went on would pass events over without a word.
+pub fn still_there(inputs: &[String], next: &[i64], held: &[(i64, i64)]) -> Result<(), String> {
+    for ((input, &next), &(low, high)) in inputs.iter().zip(next).zip(held) {
+        if next < low {
+            return Err(format!(
+                "offsets {next} to {} of {input} were removed before they were read: raise its retention; those events are lost to this \
+                 group, and only another kafka.group and changelog begin with what is left",
+                low - 1
+            ));
+        }
+        if next > high {
+            return Err(format!(
+                "{input} was read up to offset {next}, and ends at {high}: it was deleted and made anew, or a broker lost its end; \
+                 bring it back, or begin anew with another kafka.group and changelog"
+            ));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +170,15 @@ mod tests {
         assert!(
             standing(Some(&meta(&[("a", 5)])), &inputs(), &[None, None], 4).expect_err("refused").contains("input b")
         );
+    }
+
+    #[test]
+    fn events_that_are_gone_are_never_passed_over_in_silence() {
+        assert_eq!(still_there(&inputs(), &[5, 9], &[(5, 5), (0, 9)]), Ok(()));
+        let removed = still_there(&inputs(), &[5, 9], &[(7, 20), (0, 9)]).expect_err("refused");
+        assert!(removed.contains("offsets 5 to 6 of a"), "{removed}");
+        let anew = still_there(&inputs(), &[5, 9], &[(0, 5), (0, 8)]).expect_err("refused");
+        assert!(anew.contains("b was read up to offset 9, and ends at 8"), "{anew}");
     }
 
     #[test]

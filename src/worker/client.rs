@@ -42,7 +42,7 @@ impl GroupContext {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogContext;
 
-fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
             warn!(facility, "kafka client: {message}");

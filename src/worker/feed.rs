@@ -1,4 +1,4 @@
-//! Synthetic traffic into the input topics: creations into the first, everything else into the last, keyed by lead.
+//! Which input an event goes to: creations to the first, everything else to the last, keyed by lead; and synthetic traffic that does so.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -18,6 +18,17 @@ use crate::event::FactKind;
 use crate::load::send::{self, Answer, Reply, Transport};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The content type of a record that holds a whole event.
+pub const STRUCTURED: &str = "application/cloudevents+json";
+
+/// The input that events of a type are written to.
+pub fn input_of<'k>(inputs: &'k [String], event_type: &str) -> &'k str {
+    let created = event_type == FactKind::Created.type_name();
+    let input = if created { inputs.first() } else { inputs.last() };
+    // Settings without an input are refused.
+    input.map_or("", String::as_str)
+}
 
 /// Counts what could not be delivered.
 #[derive(Clone, Default)]
@@ -78,11 +89,9 @@ impl Feed {
         for event in batch {
             // Our own events have both.
             let head: Head<'_> = serde_json::from_str(event.get()).map_err(|_| KafkaError::Canceled)?;
-            let created = head.r#type == FactKind::Created.type_name();
-            let topic = if created { self.inputs.first() } else { self.inputs.last() };
-            let topic = topic.ok_or(KafkaError::Canceled)?;
+            let topic = input_of(&self.inputs, &head.r#type);
             let headers = rdkafka::message::OwnedHeaders::new()
-                .insert(rdkafka::message::Header { key: "content-type", value: Some("application/cloudevents+json") });
+                .insert(rdkafka::message::Header { key: "content-type", value: Some(STRUCTURED) });
             let mut record =
                 BaseRecord::to(topic).key(head.data.lead_id.as_ref()).payload(event.get()).headers(headers);
             loop {

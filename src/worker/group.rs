@@ -1,9 +1,14 @@
 //! The loop of one worker: a consumer of the group, the shards of its partitions, one transaction at a time.
 //!
 //! Between two polls, in this order, because each may make the next superfluous: 1 changes of the assignment (what was taken away
-//! is forgotten), then another policy if there is one, 2 restored shards, 3 end offsets, 4 questions of HTTP, 5 events and timers, 6 the transaction, once the turn is
-//! [`LINGER_MS`](super::shards::LINGER_MS) old or full. No transaction is open during a poll, so a rebalance finds nothing in flight.
+//! is forgotten), then another policy if there is one, 2 restored shards, 3 end offsets, 4 partitions that stand still, 5 questions
+//! of HTTP, 6 events and timers, 7 the transaction, once the turn is [`LINGER_MS`](super::shards::LINGER_MS) old or full. No
+//! transaction is open during a poll, so a rebalance finds nothing in flight.
 
+mod answers;
+mod vigil;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Timestamp as Stamp};
 use rdkafka::topic_partition_list::Offset;
 use tracing::{error, info, warn};
@@ -22,13 +27,14 @@ use super::prober::Prober;
 use super::reload::Awaited;
 use super::restore::Plan;
 use super::running::{Record, Room, Running};
+use super::scan::Scan;
 use super::shards::{Ends, Read, Shards};
-use super::transaction::{Transactions, Trouble};
-use super::{Shared, monotonic};
+use super::transaction::{Outgoing, Transactions, Trouble};
+use super::{Shared, directory, monotonic};
 use crate::embedded::turn::record_told;
-use crate::engine::inspect;
 use crate::policy::Policy;
 use crate::time::Timestamp;
+use vigil::Vigil;
 
 /// Records taken from the client before they are looked at.
 const MAX_POLLED: usize = 10_000;
@@ -58,6 +64,23 @@ pub struct Worker {
     restores: Sender<Outcome>,
     /// Another policy was proposed, and the shards wait for the verdict.
     pub awaited: Option<Awaited>,
+    /// By partition that runs: how many leads were put back, and in how many seconds.
+    restored_in: BTreeMap<i32, (u64, f64)>,
+    /// Shards of which the others are to be told as soon as this instance knows where it is reached.
+    unannounced: Vec<i32>,
+    vigil: Vigil,
+    /// Questions that need several passes.
+    scans: Vec<Scan>,
+    counted_open_at: Option<Instant>,
+}
+
+/// How a poll ended.
+enum Polled {
+    Fine,
+    /// The offset to be read next is not there.
+    PositionGone,
+    /// The client is beyond use.
+    Fatal,
 }
 
 impl Worker {
@@ -66,12 +89,13 @@ impl Worker {
     pub fn new(shared: Arc<Shared>, number: usize) -> KafkaResult<Self> {
         let client_id = format!("{}-{number}", shared.instance);
         let consumer = client::group_consumer(&shared.kafka, &client_id)?;
-        let prober = Prober::start(&shared.kafka, &client_id, shared.clock.clone())?;
+        let prober =
+            Prober::start(&shared.kafka, &format!("{client_id}-ends"), "read_uncommitted", shared.clock.clone())?;
+        let vigil = Vigil::start(&shared.kafka, &client_id, shared.clock.clone())?;
         let transactions = Transactions::new(shared.kafka.clone(), &client_id, number);
         let shards = Shards::new(shared.kafka.clone(), shared.partitions, shared.clock_skew_ms, Room::default());
         let (restores, restored) = channel();
         let began = monotonic();
-        let awaited = None;
         Ok(Worker {
             shared,
             number,
@@ -83,7 +107,12 @@ impl Worker {
             shards,
             restored,
             restores,
-            awaited,
+            awaited: None,
+            restored_in: BTreeMap::new(),
+            unannounced: Vec::new(),
+            vigil,
+            scans: Vec::new(),
+            counted_open_at: None,
         })
     }
 
@@ -95,11 +124,18 @@ impl Worker {
         let inputs: Vec<&str> = self.shared.kafka.inputs.iter().map(String::as_str).collect();
         self.consumer.subscribe(&inputs).map_err(|error| error.to_string())?;
         while !self.shared.stop.load(Ordering::Relaxed) {
-            let asking = self.prober.is_waiting() || self.awaited.is_some();
-            let patience_ms = self.shards.patience_ms(self.now_ms(), asking);
-            if !self.poll(Duration::from_millis(patience_ms.unsigned_abs())) {
-                self.rebuild().map_err(|error| error.to_string())?;
-                continue;
+            let patience_ms = match self.scans.is_empty() {
+                true => self.shards.patience_ms(self.now_ms(), self.prober.is_waiting() || self.awaited.is_some()),
+                false => 0,
+            };
+            match self.poll(Duration::from_millis(patience_ms.unsigned_abs())) {
+                Polled::Fine => {}
+                // The restores say which one it is, and what is lost.
+                Polled::PositionGone => self.restore_all(),
+                Polled::Fatal => {
+                    self.rebuild("fatal");
+                    continue;
+                }
             }
             self.take_changes();
             if self.consider() {
@@ -107,13 +143,18 @@ impl Worker {
             }
             self.take_restored();
             self.take_ends();
+            if self.watch_over() {
+                self.rebuild("stalled");
+                continue;
+            }
+            self.announce();
             self.answer();
             self.step();
             if self.shards.must_commit(self.now_ms()) {
                 self.commit();
             }
             self.ask();
-            self.shared.show(self.number, self.shards.sight(self.shared.clock.now()));
+            self.show();
         }
         self.commit();
         self.shards.clear();
@@ -126,12 +167,15 @@ impl Worker {
         elapsed_ms(self.began)
     }
 
-    /// Takes what the client has; `false` if the client is beyond use.
-    fn poll(&mut self, patience: Duration) -> bool {
+    /// Takes what the client has.
+    fn poll(&mut self, patience: Duration) -> Polled {
         let mut patience = patience;
         for _ in 0..MAX_POLLED {
             match self.consumer.poll(patience) {
-                None => break,
+                None => {
+                    self.vigil.ran_dry();
+                    break;
+                }
                 Some(Ok(message)) => {
                     let read = take(&message, &self.shared.kafka.inputs, &*self.shared.clock);
                     drop(message);
@@ -141,24 +185,41 @@ impl Worker {
                 }
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
                     warn!(%code, "the consumer failed for good and is made anew; does another process have this engine.instance?");
-                    return false;
+                    return Polled::Fatal;
+                }
+                Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset))) => {
+                    warn!(
+                        "an input no longer holds what is to be read next: its shards are restored, which tells more"
+                    );
+                    return Polled::PositionGone;
                 }
                 // The client tries again by itself; what matters of it shows in positions and ends.
                 Some(Err(error)) => tracing::debug!(%error, "the consumer reported"),
             }
             patience = Duration::ZERO;
         }
-        true
+        Polled::Fine
     }
 
-    /// Everything anew, after a fault that the client calls fatal.
-    fn rebuild(&mut self) -> KafkaResult<()> {
+    /// Everything anew, until it succeeds or the worker is to stop.
+    fn rebuild(&mut self, cause: &str) {
         self.shards.clear();
-        // The broker may know the member of a killed process for a while yet.
-        std::thread::park_timeout(RETRY);
-        self.consumer = client::group_consumer(&self.shared.kafka, &self.client_id)?;
-        let inputs: Vec<&str> = self.shared.kafka.inputs.iter().map(String::as_str).collect();
-        self.consumer.subscribe(&inputs)
+        self.vigil.forget();
+        self.shared.metrics.client_rebuilt(cause);
+        while !self.shared.stop.load(Ordering::Relaxed) {
+            // The broker may know the member of a killed process for a while yet.
+            std::thread::park_timeout(RETRY);
+            let inputs: Vec<&str> = self.shared.kafka.inputs.iter().map(String::as_str).collect();
+            let made = client::group_consumer(&self.shared.kafka, &self.client_id)
+                .and_then(|consumer| consumer.subscribe(&inputs).map(|()| consumer));
+            match made {
+                Ok(consumer) => {
+                    self.consumer = consumer;
+                    return;
+                }
+                Err(error) => warn!(%error, "the consumer could not be made anew, it is tried again"),
+            }
+        }
     }
 
     fn take_changes(&mut self) {
@@ -216,6 +277,7 @@ impl Worker {
             self.shards.wait(partition, later_ms);
             return;
         }
+        self.vigil.forget();
         let order = self.shards.begin_restore(partition);
         let shared = &self.shared;
         let plan = Plan {
@@ -230,7 +292,7 @@ impl Worker {
         let outcomes = self.restores.clone();
         let serve = move || {
             let began = monotonic();
-            let restored = plan.run(&order.stop);
+            let restored = plan.run(&order.stop, &order.passed);
             let (generation, seconds) = (order.generation, began.elapsed().as_secs_f64());
             // A worker that has ended needs no answer.
             let _gone = outcomes.send(Outcome { partition, generation, seconds, restored });
@@ -246,7 +308,11 @@ impl Worker {
                 continue;
             }
             match restored.and_then(|restored| Ok((self.begin_reading(partition, &restored, seconds)?, restored))) {
-                Ok((stale, restored)) => self.shards.run(partition, restored, stale),
+                Ok((stale, restored)) => {
+                    self.restored_in.insert(partition, (restored.records, seconds));
+                    self.unannounced.push(partition);
+                    self.shards.run(partition, restored, stale);
+                }
                 Err(RestoreFault::Refused(told)) => {
                     error!(partition, "a shard is refused: {told}");
                     self.shards.refuse(partition);
@@ -285,7 +351,6 @@ impl Worker {
         };
         let stale = inputs.iter().map(position).collect();
         self.consumer.resume(&from)?;
-        self.shared.metrics.restored(seconds, restored.records);
         info!(
             partition,
             records = restored.records,
@@ -313,22 +378,6 @@ impl Worker {
         let was_stepped = self.shards.clock_stepped();
         if !self.shards.ends(&ends) && !was_stepped {
             error!("the machine's clock was set forward: the watermark is held until a broker's clock confirms it");
-        }
-    }
-
-    /// Reads of a lead are answered between two turns, from what is durable.
-    fn answer(&mut self) {
-        if self.shards.has_open_turn() {
-            return;
-        }
-        while let Some(question) = self.shared.next_question(self.number) {
-            let found = self.shards.running().find_map(|running| {
-                let record = running.shard.lead(&question.lead_id)?;
-                Some(inspect(running.shard.rules(), record, running.shard.watermark()))
-            });
-            let answer = found.transpose().map_err(|error| error.to_string());
-            // Who no longer waits needs no answer.
-            let _gone = question.answer.send(answer);
         }
     }
 
@@ -361,9 +410,22 @@ impl Worker {
         }
     }
 
+    /// Shards whose place the others do not know yet say it in their next transaction.
+    fn announce(&mut self) {
+        if self.unannounced.is_empty() || self.shared.place.get().is_none() {
+            return;
+        }
+        let unannounced = std::mem::take(&mut self.unannounced);
+        for shard in self.shards.running_mut().filter(|shard| unannounced.contains(&shard.partition)) {
+            shard.announces = true;
+        }
+    }
+
     /// One transaction for the turns of all shards.
     fn commit(&mut self) {
         let kafka = self.shared.kafka.clone();
+        // Texts alone, which can always be written.
+        let place = self.shared.place.get().map(|place| serde_json::to_vec(place).unwrap_or_default());
         let turns = self.shards.turns();
         if turns.is_empty() {
             return;
@@ -380,11 +442,17 @@ impl Worker {
         let began = monotonic();
         let outcome = match (offsets, self.consumer.group_metadata()) {
             (Ok(offsets), Some(group)) => self.transactions.write(&offsets, &group, |writing| {
-                turns.iter().try_for_each(|turn| turn.write(&kafka, &mut |record| writing.send(record)))
+                turns.iter().try_for_each(|turn| turn.write(&kafka, &mut |record| writing.send(record)))?;
+                turns.iter().filter(|turn| turn.announces).try_for_each(|turn| {
+                    let key = directory::key(&kafka.group, turn.partition);
+                    let (topic, key, value) = (&kafka.topics.instances, Some(key.as_bytes()), place.as_deref());
+                    writing.send(&Outgoing { topic, partition: None, key, value, headers: &[] })
+                })
             }),
             _ => Err(Trouble::Aborted { cause: "group", detail: "the group's metadata is not known".to_owned() }),
         };
         let metrics = &self.shared.metrics;
+        self.transactions.take_rebuilt().into_iter().for_each(|cause| metrics.client_rebuilt(cause));
         match outcome {
             Ok(()) => {
                 let events = turns.iter().map(|turn| turn.events()).sum();

@@ -1,44 +1,53 @@
 //! The shell on Kafka: a thread a worker ([`group`]), each with a consumer in the group, a transactional producer
-//! ([`transaction`]) and the shards of its partitions ([`shards`], [`running`]). State lies in the changelog ([`changelog`]), and is
-//! put back from it ([`restore`], [`contents`]). How far the inputs are read is the watermark ([`progress`], [`prober`], [`clock_guard`]).
+//! ([`transaction`], [`resent`]) and the shards of its partitions ([`shards`], [`running`]). State lies in the changelog
+//! ([`changelog`]), and is put back from it ([`restore`], [`contents`]). How far the inputs are read is the watermark ([`progress`],
+//! [`prober`], [`clock_guard`]); that they are read at all is watched ([`watchdog`]).
 //!
 //! What is decided lies in [`shards`], [`running`], [`progress`], [`contents`], [`changelog`] and [`clock_guard`], which know no client
 //! and no clock, so that `tests/simulation` can run them against simulated brokers; the rest asks librdkafka and hands on.
+//!
+//! Towards HTTP ([`shell`]): events are written to the inputs ([`intake`]), questions are answered between two turns ([`scan`]), and
+//! [`directory`] says which instance has the shards that are not here.
 
 pub mod changelog;
 pub mod client;
 pub mod clock_guard;
 pub mod contents;
 pub mod dead_letters;
+pub mod directory;
 pub mod feed;
 pub mod group;
+pub mod intake;
 pub mod prober;
 pub mod progress;
 pub mod reload;
+pub mod resent;
 pub mod restore;
 pub mod running;
+pub mod scan;
 pub mod shards;
+pub mod shell;
 pub mod topics;
 pub mod transaction;
+pub mod watchdog;
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::config::Kafka;
-use crate::engine::{self, LeadView};
+use crate::engine::{self, LeadView, OpenCount};
 use crate::metrics::Metrics;
 use crate::policy::Policy;
 use crate::time::{Clock, Timestamp};
-use crate::view::{
-    ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NotAdopted, NoticePage, NoticeQuery, Pending,
-    Phase, ReadFault, Shell, Status, Unavailable,
-};
-use group::Worker;
+use crate::view::{Held, Phase, ReadFault};
+use directory::Place;
+use scan::Scan;
+
+pub use shell::OnKafka;
 
 /// A worker answers between two turns; a transaction may last so long.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
@@ -56,20 +65,34 @@ pub struct Options {
     pub partitions: u32,
 }
 
+/// How far a worker's restores are: those of the shards it has, added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RestoreSight {
+    /// Of restores under way: records of the changelog that were read, and that are to be read.
+    pub read: u64,
+    pub to_read: u64,
+    /// Of those that are done: leads, and how long it took.
+    pub leads: u64,
+    pub seconds: f64,
+}
+
 /// What one worker shows of itself.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sight {
     held: Held,
     watermark: Timestamp,
     leads: usize,
     timers: usize,
     lag: i64,
-    assigned: usize,
+    restore: RestoreSight,
+    /// Its partitions, each with what holds it.
+    shards: Vec<(i32, Held)>,
 }
 
-pub struct Question {
-    lead_id: String,
-    answer: std::sync::mpsc::Sender<Result<Option<LeadView>, String>>,
+/// Asked of a worker, which answers between two turns. Who no longer waits needs no answer.
+pub enum Question {
+    Lead { lead_id: String, answer: std::sync::mpsc::Sender<Result<Option<LeadView>, ReadFault>> },
+    Clocks(Box<Scan>),
 }
 
 /// What the workers and those who ask share.
@@ -86,9 +109,13 @@ pub struct Shared {
     stop: AtomicBool,
     phase: watch::Sender<Phase>,
     sights: Mutex<Vec<Option<Sight>>>,
+    /// By worker: its open clocks.
+    open: Mutex<Vec<Vec<OpenCount>>>,
     questions: Mutex<Vec<VecDeque<Question>>>,
     /// By worker.
     proposals: Mutex<Vec<Option<reload::Proposal>>>,
+    /// Where this instance is reached, as soon as that is known.
+    place: OnceLock<Place>,
 }
 
 fn held<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -96,77 +123,9 @@ fn held<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Shared {
-    fn policy(&self) -> Arc<Policy> {
-        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn show(&self, worker: usize, sight: Sight) {
-        if let Some(place) = held(&self.sights).get_mut(worker) {
-            *place = Some(sight);
-        }
-        if sight.held != Held::Restoring {
-            self.phase.send_if_modified(|phase| {
-                let change = *phase == Phase::Restoring;
-                if change {
-                    *phase = Phase::Running;
-                }
-                change
-            });
-        }
-    }
-
-    fn next_question(&self, worker: usize) -> Option<Question> {
-        held(&self.questions).get_mut(worker)?.pop_front()
-    }
-
-    fn enter(&self, phase: Phase) {
-        phase.enter(&self.phase);
-    }
-
-    /// The worst that a worker shows, and all their leads, timers and lag.
-    fn sight(&self) -> Sight {
-        let mut whole = Sight { held: Held::None, watermark: Timestamp::MAX, leads: 0, timers: 0, lag: 0, assigned: 0 };
-        for sight in held(&self.sights).iter() {
-            let Some(sight) = sight else {
-                whole.held = Held::Restoring;
-                continue;
-            };
-            whole.leads += sight.leads;
-            whole.timers += sight.timers;
-            whole.lag += sight.lag;
-            whole.assigned += sight.assigned;
-            whole.watermark = whole.watermark.min(sight.watermark);
-            if sight.held == Held::Refused || whole.held == Held::None && sight.held != Held::Unassigned {
-                whole.held = sight.held;
-            }
-        }
-        if whole.held == Held::None && whole.assigned == 0 {
-            whole.held = Held::Unassigned;
-        }
-        whole
-    }
-}
-
-/// The running shell.
-pub struct OnKafka {
-    shared: Arc<Shared>,
-    last_notice: watch::Sender<u64>,
-    threads: Mutex<Vec<JoinHandle<Result<(), String>>>>,
-}
-
-impl OnKafka {
-    /// Starts the workers, which join the group.
-    ///
-    /// # Errors
-    /// Where a client cannot be made of the settings.
-    pub fn start(
-        options: Options,
-        policy: Arc<Policy>,
-        clock: Arc<dyn Clock>,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, String> {
+    fn new(options: Options, policy: Arc<Policy>, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         let workers = options.workers;
-        let shared = Arc::new(Shared {
+        Shared {
             kafka: Arc::new(options.kafka),
             instance: options.instance,
             partitions: options.partitions,
@@ -179,146 +138,108 @@ impl OnKafka {
             stop: AtomicBool::new(false),
             phase: watch::Sender::new(Phase::Restoring),
             sights: Mutex::new(vec![None; workers]),
+            open: Mutex::new(vec![Vec::new(); workers]),
             questions: Mutex::new((0..workers).map(|_| VecDeque::new()).collect()),
             proposals: Mutex::new((0..workers).map(|_| None).collect()),
-        });
-        let mut threads = Vec::with_capacity(workers);
-        for number in 0..workers {
-            let worker = Worker::new(shared.clone(), number).map_err(|error| error.to_string())?;
-            let ending = Ending { shared: shared.clone() };
-            let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-                let outcome = worker.run();
-                if let Err(told) = &outcome {
-                    ending.shared.enter(Phase::Failed(told.clone()));
-                }
-                drop(ending);
-                outcome
-            });
-            threads.push(thread.map_err(|error| error.to_string())?);
+            place: OnceLock::new(),
         }
-        Ok(OnKafka { shared, last_notice: watch::Sender::new(0), threads: Mutex::new(threads) })
-    }
-
-    pub fn prepare_stop(&self) {
-        self.shared.enter(Phase::Stopping);
-    }
-
-    /// Commits what was applied, leaves the group, and ends.
-    ///
-    /// # Errors
-    /// What a worker failed by.
-    pub fn stop(&self) -> Result<(), String> {
-        self.shared.enter(Phase::Stopping);
-        self.shared.stop.store(true, Ordering::Relaxed);
-        let mut outcome = Ok(());
-        for thread in std::mem::take(&mut *held(&self.threads)) {
-            let ended = thread.join().unwrap_or_else(|_panic| Err("a worker ended in a panic".to_owned()));
-            outcome = outcome.and(ended);
-        }
-        self.shared.enter(Phase::Stopped);
-        outcome
-    }
-}
-
-/// A worker that panics ends the shell in view of all.
-struct Ending {
-    shared: Arc<Shared>,
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.shared.enter(Phase::Failed("a worker ended in a panic".to_owned()));
-        }
-    }
-}
-
-impl Shell for OnKafka {
-    fn phase(&self) -> watch::Receiver<Phase> {
-        self.shared.phase.subscribe()
-    }
-
-    fn status(&self) -> Status {
-        let sight = self.shared.sight();
-        Status {
-            phase: self.shared.phase.borrow().clone(),
-            watermark: sight.watermark,
-            held: sight.held,
-            held_until: None,
-        }
-    }
-
-    fn last_notice(&self) -> watch::Receiver<u64> {
-        self.last_notice.subscribe()
-    }
-
-    fn submit(&self, _: Delivery) -> Result<Pending, Unavailable> {
-        Err(Unavailable::Elsewhere("on Kafka events are written to the input topics".to_owned()))
-    }
-
-    fn resubmit(&self, _: Vec<u64>) -> Result<Pending, Unavailable> {
-        Err(Unavailable::Elsewhere("on Kafka dead letters are written to the input topics again".to_owned()))
-    }
-
-    fn observe(&self) {
-        let sight = self.shared.sight();
-        let lag_ms = match sight.watermark {
-            Timestamp::MAX | Timestamp::MIN => 0,
-            watermark => self.shared.clock.now().since_ms(watermark).max(0),
-        };
-        self.shared.metrics.watermark_lag(sight.held.name(), &Held::NAMES, lag_ms as f64 / 1_000.0);
-        self.shared.metrics.holds(sight.leads, sight.timers);
-        self.shared.metrics.queued(usize::try_from(sight.lag).unwrap_or(0));
     }
 
     fn policy(&self) -> Arc<Policy> {
-        self.shared.policy()
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn adopt(&self, policy: Arc<Policy>) -> Result<(), NotAdopted> {
-        match &*self.shared.phase.borrow() {
-            Phase::Restoring | Phase::Running => {}
-            Phase::Stopping | Phase::Stopped => return Err(NotAdopted::Unavailable(Unavailable::Stopping)),
-            Phase::Failed(why) => return Err(NotAdopted::Unavailable(Unavailable::Failed(why.clone()))),
+    fn show(&self, worker: usize, sight: Sight) {
+        let restoring = sight.held == Held::Restoring;
+        if let Some(place) = held(&self.sights).get_mut(worker) {
+            *place = Some(sight);
         }
-        self.shared.propose(&policy)
-    }
-
-    fn notices(&self, _: &NoticeQuery) -> Result<NoticePage, ReadFault> {
-        let topics = &self.shared.kafka.topics;
-        Err(ReadFault::InTopic(format!("{}, {} or {}", topics.breaches, topics.outcomes, topics.reminders)))
-    }
-
-    fn lead(&self, lead_id: &str) -> Result<Option<LeadView>, ReadFault> {
-        let (answer, answers) = std::sync::mpsc::channel();
-        for questions in held(&self.shared.questions).iter_mut() {
-            questions.push_back(Question { lead_id: lead_id.to_owned(), answer: answer.clone() });
-        }
-        drop(answer);
-        let began = monotonic();
-        loop {
-            match answers.recv_timeout(ANSWER_PATIENCE.saturating_sub(began.elapsed())) {
-                Ok(Ok(Some(lead))) => return Ok(Some(lead)),
-                Ok(Ok(None)) => {}
-                Ok(Err(told)) => return Err(ReadFault::Store(told)),
-                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return Ok(None),
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
-                    return Err(ReadFault::Store("a worker is busy with a transaction".to_owned()));
+        if !restoring {
+            self.phase.send_if_modified(|phase| {
+                let change = *phase == Phase::Restoring;
+                if change {
+                    *phase = Phase::Running;
                 }
+                change
+            });
+        }
+    }
+
+    fn show_open(&self, worker: usize, open: Vec<OpenCount>) {
+        if let Some(place) = held(&self.open).get_mut(worker) {
+            *place = open;
+        }
+    }
+
+    /// Open clocks of all workers by SLA and state. What none of them has is 0, not gone.
+    fn open_clocks(&self) -> BTreeMap<(String, &'static str), i64> {
+        let mut sums = BTreeMap::new();
+        for family in &self.policy().families {
+            sums.extend(engine::OpenState::ALL.map(|state| ((family.name.clone(), state.name()), 0)));
+        }
+        for open in held(&self.open).iter().flatten() {
+            *sums.entry((open.sla.clone(), open.state)).or_default() += open.count;
+        }
+        sums
+    }
+
+    fn ask(&self, worker: usize, question: Question) {
+        if let Some(questions) = held(&self.questions).get_mut(worker) {
+            questions.push_back(question);
+        }
+    }
+
+    fn next_question(&self, worker: usize) -> Option<Question> {
+        held(&self.questions).get_mut(worker)?.pop_front()
+    }
+
+    fn enter(&self, phase: Phase) {
+        phase.enter(&self.phase);
+    }
+
+    /// The worker that has a partition, and what holds it there.
+    fn find(&self, partition: i32) -> Option<(usize, Held)> {
+        let sights = held(&self.sights);
+        let mut all = sights.iter().enumerate().filter_map(|(worker, sight)| {
+            let shards = &sight.as_ref()?.shards;
+            shards.iter().find(|(known, _)| *known == partition).map(|(_, held)| (worker, *held))
+        });
+        all.next()
+    }
+
+    /// The worst that a worker shows, and all their leads, timers, lag and restores.
+    fn sight(&self) -> Sight {
+        let mut whole = Sight {
+            held: Held::None,
+            watermark: Timestamp::MAX,
+            leads: 0,
+            timers: 0,
+            lag: 0,
+            restore: RestoreSight::default(),
+            shards: Vec::new(),
+        };
+        for sight in held(&self.sights).iter() {
+            let Some(sight) = sight else {
+                whole.held = Held::Restoring;
+                continue;
+            };
+            whole.leads += sight.leads;
+            whole.timers += sight.timers;
+            whole.lag += sight.lag;
+            whole.restore.read += sight.restore.read;
+            whole.restore.to_read += sight.restore.to_read;
+            whole.restore.leads += sight.restore.leads;
+            whole.restore.seconds += sight.restore.seconds;
+            whole.shards.extend(&sight.shards);
+            whole.watermark = whole.watermark.min(sight.watermark);
+            if sight.held == Held::Refused || whole.held == Held::None && sight.held != Held::Unassigned {
+                whole.held = sight.held;
             }
         }
-    }
-
-    fn clocks(&self, _: &ClockQuery) -> Result<ClockPage, ReadFault> {
-        Err(ReadFault::InTopic(self.shared.kafka.topics.outcomes.clone()))
-    }
-
-    fn events(&self, _: u64, _: usize) -> Result<Vec<(u64, Vec<u8>)>, ReadFault> {
-        Err(ReadFault::InTopic(self.shared.kafka.inputs.join(", ")))
-    }
-
-    fn dead_letters(&self, _: &DeadLetterQuery) -> Result<Vec<DeadLetter>, ReadFault> {
-        Err(ReadFault::InTopic(self.shared.kafka.topics.dead_letters.clone()))
+        if whole.held == Held::None && whole.shards.is_empty() {
+            whole.held = Held::Unassigned;
+        }
+        whole
     }
 }
 

@@ -1,6 +1,7 @@
 //! Asks for end offsets: one batched request at a time, from a thread of its own, so that a slow broker does not stop the loop.
 //!
-//! The client reads uncommitted: the end is the high watermark, behind which nothing was accepted when the question was sent.
+//! A client that reads uncommitted is told the high watermark, behind which nothing was accepted when the question was sent; one
+//! that reads committed the last stable offset, below which everything can be read.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -35,8 +36,8 @@ pub struct Prober {
 impl Prober {
     /// # Errors
     /// Where the client or the thread cannot be made.
-    pub fn start(kafka: &Kafka, client_id: &str, clock: Arc<dyn Clock>) -> KafkaResult<Self> {
-        let consumer = client::reader(kafka, &format!("{client_id}-ends"), "read_uncommitted")?;
+    pub fn start(kafka: &Kafka, client_id: &str, isolation: &str, clock: Arc<dyn Clock>) -> KafkaResult<Self> {
+        let consumer = client::reader(kafka, client_id, isolation)?;
         let (questions, asked) = channel::<Vec<(String, i32)>>();
         let (answer, answers) = channel();
         let serve = move || {

@@ -36,6 +36,8 @@ struct Input<M> {
     floor: Option<Timestamp>,
     /// Ends that are not reached yet: the first asked for, and the last.
     ends: [Option<Probe>; 2],
+    /// The farthest end that was ever told.
+    end: i64,
     last_append: Timestamp,
 }
 
@@ -91,6 +93,7 @@ impl<M> Progress<M> {
             read_to,
             floor: None,
             ends: [None; 2],
+            end: read_to,
             last_append: Timestamp::MIN,
         };
         Progress { inputs: next.iter().map(input).collect(), skew_ms }
@@ -123,8 +126,21 @@ impl<M> Progress<M> {
         if let Some(input) = self.inputs.get_mut(input) {
             let slot = usize::from(input.ends[0].is_some());
             input.ends[slot] = Some(probe);
+            input.end = input.end.max(probe.end);
             input.settle_ends(skew_ms);
         }
+    }
+
+    /// Something lies below this offset, read or not: for [`Progress::lag`] alone.
+    pub fn seen_end(&mut self, input: usize, end: i64) {
+        if let Some(input) = self.inputs.get_mut(input) {
+            input.end = input.end.max(end);
+        }
+    }
+
+    /// Everything below this offset of an input has been read.
+    pub fn read_to(&self, input: usize) -> i64 {
+        self.inputs.get(input).map_or(0, |input| input.read_to)
     }
 
     /// Every record of the inputs that was appended before it has been applied.
@@ -185,12 +201,11 @@ impl<M> Progress<M> {
         self.inputs.get(input).map_or(0, |input| input.queue.len())
     }
 
-    /// By input, how many offsets lie between what was applied and the last known end.
+    /// How many offsets of all inputs lie between what was applied and the last known end.
     pub fn lag(&self) -> i64 {
         let of = |input: &Input<M>| {
-            let end = input.ends.iter().flatten().map(|probe| probe.end).max().unwrap_or(input.read_to);
             let next = input.queue.front().map_or(input.read_to, |queued| queued.offset);
-            (end.max(input.read_to) - next).max(0)
+            (input.end.max(input.read_to) - next).max(0)
         };
         self.inputs.iter().map(of).sum()
     }
@@ -331,5 +346,22 @@ mod tests {
         assert_eq!(one.wanted(Some(at(100))), None, "it need only be reached");
         one.reached(0, 3);
         assert_eq!(one.watermark(), Some(at(101)));
+    }
+
+    #[test]
+    fn the_lag_is_what_is_known_to_lie_before_the_last_end_and_is_not_applied() {
+        let mut two = Progress::new(&[3, 0], 0);
+        assert_eq!(two.lag(), 0);
+        two.seen_end(0, 10);
+        two.probed(1, probe(5, 2));
+        assert_eq!(two.lag(), 7 + 2);
+        two.push(0, at(1), 3, ());
+        assert_eq!(two.lag(), 9, "read, and not applied");
+        two.reached(1, 2);
+        two.probed(1, probe(6, 2));
+        two.pop();
+        assert_eq!(two.lag(), 6);
+        two.reached(0, 10);
+        assert_eq!((two.lag(), two.read_to(0)), (0, 10));
     }
 }

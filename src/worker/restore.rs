@@ -1,7 +1,7 @@
 //! Reads a shard's changelog: everything that was committed, and nothing that was not.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rdkafka::Message;
@@ -9,6 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::Offset;
 
+use super::changelog;
 use super::client::{self, LogContext};
 use super::contents::{Contents, RestoreFault, Restored};
 use super::{monotonic, prober};
@@ -20,6 +21,14 @@ const REQUEST_PATIENCE: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(200);
 /// A changelog that gives nothing for so long is given up, to be tried again.
 const STALL: Duration = Duration::from_secs(60);
+
+/// How far a restore is, in offsets of the changelog.
+#[derive(Debug, Default)]
+pub struct Passed {
+    pub read: AtomicU64,
+    /// To be read in all.
+    pub to_read: AtomicU64,
+}
 
 /// What to restore, and by what.
 #[derive(Clone)]
@@ -43,7 +52,7 @@ impl From<KafkaError> for RestoreFault {
 impl Plan {
     /// # Errors
     /// See [`RestoreFault`].
-    pub fn run(&self, stop: &AtomicBool) -> Result<Restored, RestoreFault> {
+    pub fn run(&self, stop: &AtomicBool, passed: &Passed) -> Result<Restored, RestoreFault> {
         let ends = client::reader(&self.kafka, &format!("{}-bound", self.client_id), "read_uncommitted")?;
         let committed = self.committed(&ends)?;
         // Only now, so that nothing which those offsets stand for lies behind the bound; and uncommitted, because a transaction
@@ -53,11 +62,12 @@ impl Plan {
             Some((_, _, end)) => *end,
             None => return Err(RestoreFault::Retry(format!("the end of {changelog} is not known"))),
         };
-        self.read(bound, stop)?.shard(self, &committed, || {
-            let low =
-                |topic: &String| ends.fetch_watermarks(topic, self.partition, REQUEST_PATIENCE).map(|(low, _)| low);
-            Ok(self.kafka.inputs.iter().map(low).collect::<KafkaResult<Vec<i64>>>()?)
-        })
+        let contents = self.read(bound, stop, passed)?;
+        let held = |topic: &String| ends.fetch_watermarks(topic, self.partition, REQUEST_PATIENCE);
+        let held = self.kafka.inputs.iter().map(held).collect::<KafkaResult<Vec<(i64, i64)>>>()?;
+        let restored = contents.shard(self, &committed, || Ok(held.iter().map(|(low, _)| *low).collect()))?;
+        changelog::still_there(&self.kafka.inputs, &restored.next, &held).map_err(RestoreFault::Refused)?;
+        Ok(restored)
     }
 
     /// Stable: librdkafka waits here for transactions that are still to commit offsets.
@@ -73,13 +83,14 @@ impl Plan {
     }
 
     /// What the partition holds below `bound`.
-    fn read(&self, bound: i64, stop: &AtomicBool) -> Result<Contents, RestoreFault> {
+    fn read(&self, bound: i64, stop: &AtomicBool, passed: &Passed) -> Result<Contents, RestoreFault> {
         let changelog = &self.kafka.topics.changelog;
         let reader = client::reader(&self.kafka, &format!("{}-restore", self.client_id), "read_committed")?;
         let (low, _) = reader.fetch_watermarks(changelog, self.partition, REQUEST_PATIENCE)?;
         let mut contents = Contents::new(low);
         if low < bound {
             reader.assign(&client::list([(changelog.clone(), self.partition, Offset::Offset(low))])?)?;
+            passed.to_read.store((bound - low).unsigned_abs(), Ordering::Relaxed);
         }
         let mut moved_at = monotonic();
         while contents.position() < bound {
@@ -89,6 +100,7 @@ impl Plan {
             match reader.poll(POLL) {
                 Some(Ok(message)) => {
                     contents.take(self, message.offset(), message.key(), message.payload())?;
+                    passed.read.store((contents.position() - low).unsigned_abs(), Ordering::Relaxed);
                     moved_at = monotonic();
                 }
                 Some(Err(error)) => return Err(error.into()),

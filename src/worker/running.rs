@@ -19,7 +19,7 @@ use crate::view::NotAdopted;
 
 /// A larger event is refused, and no more of a refused one is kept: a dead letter must fit into what clients and brokers take by
 /// default, 1 MB.
-const MAX_EVENT_BYTES: usize = 900_000;
+pub const MAX_EVENT_BYTES: usize = 900_000;
 /// A lead's record may not grow beyond it, so that it, and what is told of it, fit likewise.
 const MAX_LEAD_BYTES: usize = 128 << 10;
 /// After so long without anything else to keep, the watermark is kept.
@@ -144,6 +144,8 @@ pub struct Running {
     stale: Vec<Option<i64>>,
     /// By input: reading is paused, because too much waits for the others.
     paused: Vec<bool>,
+    /// The others are told where it is, in its next transaction.
+    pub announces: bool,
 }
 
 impl Running {
@@ -172,6 +174,7 @@ impl Running {
             backlog: false,
             stale,
             paused: vec![false; inputs],
+            announces: false,
         }
     }
 
@@ -217,6 +220,10 @@ impl Running {
             }
         }
         changes
+    }
+
+    pub fn is_paused(&self, input: usize) -> bool {
+        self.paused.get(input).copied().unwrap_or(false)
     }
 
     /// Applies what can be applied, fires what is due: as much as a turn has room for. `limit`: beyond it time has not come.
@@ -288,6 +295,7 @@ impl Running {
     pub fn has_something(&self) -> bool {
         let old = self.kept != Timestamp::MIN && self.shard.watermark().since_ms(self.kept) >= KEEP_WATERMARK_MS;
         old || self.keep_policy
+            || self.announces
             || !self.applied.is_empty()
             || !self.shard.turn().outbox.notices.is_empty()
             || self.shard.changed().next().is_some()
@@ -392,6 +400,7 @@ impl Running {
     }
 
     pub fn commit(&mut self) {
+        self.announces = false;
         self.keep_policy &= self.resettle.is_some();
         self.promises_changed &= self.resettle.is_some();
         self.next = self.progress.next().collect();

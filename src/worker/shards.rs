@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Sight;
 use super::clock_guard::ClockGuard;
 use super::contents::Restored;
 use super::progress::{Behind, Probe};
+use super::restore::Passed;
 use super::running::{Record, Room, Running};
+use super::{RestoreSight, Sight};
 use crate::config::Kafka;
 use crate::policy::Policy;
 use crate::time::Timestamp;
@@ -32,6 +33,7 @@ enum Stage {
     Restoring {
         generation: u64,
         stop: Arc<AtomicBool>,
+        passed: Arc<Passed>,
     },
     /// To be restored again at this instant.
     Waiting {
@@ -51,6 +53,8 @@ pub struct Order {
     pub generation: u64,
     /// Set when nobody waits for it any more.
     pub stop: Arc<AtomicBool>,
+    /// How far it is, for those who look.
+    pub passed: Arc<Passed>,
 }
 
 /// What an assignment leads to.
@@ -186,9 +190,10 @@ impl Shards {
     /// A shard is being restored from now on.
     pub fn begin_restore(&mut self, partition: i32) -> Order {
         self.generation += 1;
-        let (generation, stop) = (self.generation, Arc::new(AtomicBool::new(false)));
-        self.enter(partition, Stage::Restoring { generation, stop: stop.clone() });
-        Order { partition, generation, stop }
+        let order = Order { partition, generation: self.generation, stop: Arc::default(), passed: Arc::default() };
+        let Order { generation, stop, passed, .. } = order.clone();
+        self.enter(partition, Stage::Restoring { generation, stop, passed });
+        order
     }
 
     /// Whether a restore that has ended is the one that is waited for.
@@ -338,20 +343,34 @@ impl Shards {
 
     pub fn sight(&mut self, now: Timestamp) -> Sight {
         let (stepped, silent) = (self.guard.stepped(), self.silent);
-        let mut held = if self.stages.is_empty() { Held::Unassigned } else { Held::None };
-        let (mut least, mut leads, mut timers, mut lag) = (Timestamp::MAX, 0, 0, 0);
-        for stage in self.stages.values_mut() {
+        let mut sight = Sight {
+            held: if self.stages.is_empty() { Held::Unassigned } else { Held::None },
+            watermark: Timestamp::MAX,
+            leads: 0,
+            timers: 0,
+            lag: 0,
+            restore: RestoreSight::default(),
+            shards: Vec::with_capacity(self.stages.len()),
+        };
+        for (&partition, stage) in &mut self.stages {
             let reason = match stage {
-                Stage::Restoring { .. } | Stage::Waiting { .. } => Held::Restoring,
+                Stage::Restoring { passed, .. } => {
+                    sight.restore.read += passed.read.load(Ordering::Relaxed);
+                    sight.restore.to_read += passed.to_read.load(Ordering::Relaxed);
+                    Held::Restoring
+                }
+                Stage::Waiting { .. } => Held::Restoring,
                 Stage::Apart | Stage::Refused => Held::Refused,
                 Stage::Running(shard) => {
-                    leads += shard.shard.lead_count();
-                    timers += shard.shard.timer_count();
-                    lag += shard.progress.lag();
+                    sight.leads += shard.shard.lead_count();
+                    sight.timers += shard.shard.timer_count();
+                    let lag = shard.progress.lag();
+                    sight.lag += lag;
                     let due = shard.shard.next_due();
                     let overdue = due.is_some_and(|due| due.plus_ms(2 * self.clock_skew_ms + 1_000) < now);
                     // Ends are asked for only when something is due: where nothing is, the shard is as good as up to date.
-                    least = least.min(if overdue || shard.backlog { shard.shard.watermark() } else { now });
+                    let watermark = if overdue || shard.backlog { shard.shard.watermark() } else { now };
+                    sight.watermark = sight.watermark.min(watermark);
                     match shard.progress.behind() {
                         _ if shard.backlog => Held::Backlog,
                         // Since the restore, the end of an input has not been reached yet.
@@ -364,11 +383,12 @@ impl Shards {
                     }
                 }
             };
-            if held == Held::None || reason == Held::Refused {
-                held = reason;
+            sight.shards.push((partition, reason));
+            if sight.held == Held::None || reason == Held::Refused {
+                sight.held = reason;
             }
         }
-        Sight { held, watermark: least, leads, timers, lag, assigned: self.stages.len() }
+        sight
     }
 }
 

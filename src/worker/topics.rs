@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::Consumer;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::client::{self, LogContext};
 use crate::config::Kafka;
@@ -18,6 +18,7 @@ enum Use {
     Input,
     Output,
     Changelog,
+    Instances,
 }
 
 impl Use {
@@ -30,9 +31,22 @@ impl Use {
                 "with the producers' own times a breach can be early or late, and a replay can tell other notices",
             )],
             Use::Output => &[],
+            Use::Instances => &[(
+                "cleanup.policy",
+                "compact",
+                "which instance has a shard that has not moved for long would be forgotten",
+            )],
             Use::Changelog => {
                 &[("cleanup.policy", "compact", "leads that have not changed for long would be forgotten")]
             }
+        }
+    }
+
+    /// How many partitions a new topic gets where the inputs have so many.
+    fn partitions(self, of_inputs: u32) -> u32 {
+        match self {
+            Use::Instances => 1,
+            Use::Input | Use::Output | Use::Changelog => of_inputs,
         }
     }
 
@@ -40,6 +54,7 @@ impl Use {
     fn wishes(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Use::Input | Use::Output => &[],
+            Use::Instances => &[("segment.ms", "3600000"), ("max.compaction.lag.ms", "3600000")],
             Use::Changelog => &[
                 ("segment.bytes", "67108864"),
                 ("segment.ms", "3600000"),
@@ -73,6 +88,7 @@ fn uses(kafka: &Kafka) -> Vec<(&String, Use)> {
         }
     }
     all.push((&topics.changelog, Use::Changelog));
+    all.push((&topics.instances, Use::Instances));
     all
 }
 
@@ -101,13 +117,16 @@ pub async fn look(kafka: &Kafka, making: Option<Making>) -> Result<Found, KafkaE
         let partitions = of_inputs.copied().unwrap_or(making.partitions);
         let new = missing.iter().map(|(name, usage)| {
             let replication = TopicReplication::Fixed(making.replication.unwrap_or(-1));
-            let topic = NewTopic::new(name, i32::try_from(partitions).unwrap_or(i32::MAX), replication);
+            let partitions = i32::try_from(usage.partitions(partitions)).unwrap_or(i32::MAX);
+            let topic = NewTopic::new(name, partitions, replication);
             let needs = usage.needs().iter().map(|(key, value, _)| (*key, *value));
             needs.chain(usage.wishes().iter().copied()).fold(topic, |topic, (key, value)| topic.set(key, value))
         });
         for outcome in admin.create_topics(&new.collect::<Vec<_>>(), &options).await? {
             match outcome {
                 Ok(name) => found.created.push(name),
+                // Another instance has just made it.
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((name, code)) => found.faults.push(format!("{name}: cannot be made: {code}")),
             }
         }

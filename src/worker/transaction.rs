@@ -1,5 +1,6 @@
 //! One turn, one transaction: notices, changed records, meta, dead letters and input offsets, all or nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::bindings;
@@ -9,10 +10,11 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use tracing::warn;
+use tracing::{info, warn};
 
-use super::client::{self, LogContext};
+use super::client;
 use super::monotonic;
+use super::resent::{self, Counted, End, Verdict, Watch};
 use crate::config::Kafka;
 
 const STEP: Duration = Duration::from_secs(1);
@@ -40,15 +42,26 @@ pub struct Outgoing<'a> {
 }
 
 pub struct Transactions {
-    kafka: std::sync::Arc<Kafka>,
+    kafka: Arc<Kafka>,
     client_id: String,
     transactional_id: String,
-    producer: Option<ThreadedProducer<LogContext>>,
+    /// Why producers were made anew, since that was last asked.
+    rebuilt: Vec<&'static str>,
+    producer: Option<Watched>,
+    /// The last transaction's end, where it took so long that it may have been sent twice.
+    doubt: Option<End>,
+    /// The shortest time in which anything can be sent twice.
+    least: Duration,
+}
+
+struct Watched {
+    producer: ThreadedProducer<Watch>,
+    watch: Watch,
 }
 
 /// The open transaction.
 pub struct Writing<'a> {
-    producer: &'a ThreadedProducer<LogContext>,
+    producer: &'a ThreadedProducer<Watch>,
 }
 
 impl Writing<'_> {
@@ -80,24 +93,58 @@ impl Writing<'_> {
 }
 
 impl Transactions {
-    pub fn new(kafka: std::sync::Arc<Kafka>, client_id: &str, worker: usize) -> Self {
-        let transactional_id = format!("{}-{worker}", kafka.transactional_id);
-        Transactions { kafka, client_id: client_id.to_owned(), transactional_id, producer: None }
+    pub fn new(kafka: Arc<Kafka>, client_id: &str, worker: usize) -> Self {
+        Transactions {
+            transactional_id: format!("{}-{worker}", kafka.transactional_id),
+            client_id: client_id.to_owned(),
+            least: resent::least(&kafka),
+            kafka,
+            rebuilt: Vec::new(),
+            producer: None,
+            doubt: None,
+        }
     }
 
-    /// The producer, which fences every earlier one of its id and ends what that one left open.
+    /// Why producers were made anew since the last call.
+    pub fn take_rebuilt(&mut self) -> Vec<&'static str> {
+        std::mem::take(&mut self.rebuilt)
+    }
+
+    /// Makes the producer, which fences every earlier one of its id and ends what that one left open.
     ///
     /// # Errors
     /// Where the brokers do not answer.
-    pub fn prepare(&mut self) -> KafkaResult<&ThreadedProducer<LogContext>> {
+    pub fn prepare(&mut self) -> KafkaResult<()> {
+        self.watched().map(|_| ())
+    }
+
+    fn watched(&mut self) -> KafkaResult<&Watched> {
         if self.producer.is_none() {
             let mut config = client::producing(&self.kafka, &self.client_id);
             config.set("transactional.id", &self.transactional_id);
-            let producer: ThreadedProducer<LogContext> = config.create_with_context(LogContext)?;
+            config.set("statistics.interval.ms", resent::INTERVAL_MS.to_string());
+            let watch = Watch::before_client();
+            let producer: ThreadedProducer<Watch> = config.create_with_context(watch.clone())?;
             producer.init_transactions(INIT)?;
-            self.producer = Some(producer);
+            self.producer = Some(Watched { producer, watch });
+            self.doubt = None;
         }
         self.producer.as_ref().ok_or(KafkaError::Canceled)
+    }
+
+    /// Where the last end may have been sent twice, what is late of it must not meet another transaction of this producer.
+    fn leave_doubt(&mut self) {
+        let (Some(end), Some(watched)) = (self.doubt.take(), &self.producer) else { return };
+        let verdict = watched.watch.judge(&end, self.least);
+        if verdict != Verdict::Once {
+            let told = verdict == Verdict::Repeated;
+            info!(
+                took_ms = end.took.as_millis(),
+                told, "a transaction's end may have been sent twice: its producer is made anew"
+            );
+            self.producer = None;
+            self.rebuilt.push("resent");
+        }
     }
 
     /// Writes what `fill` sends and the offsets in one transaction.
@@ -110,12 +157,15 @@ impl Transactions {
         group: &ConsumerGroupMetadata,
         fill: impl FnOnce(&Writing<'_>) -> KafkaResult<()>,
     ) -> Result<(), Trouble> {
-        let producer = match self.prepare() {
-            Ok(producer) => producer,
+        self.leave_doubt();
+        let least = self.least;
+        let Watched { producer, watch } = match self.watched() {
+            Ok(watched) => watched,
             // A producer that was not made has begun nothing.
             Err(error) => return Err(Trouble::Aborted { cause: "init", detail: error.to_string() }),
         };
         let mut at = "begin";
+        let mut end = None;
         let outcome = producer.begin_transaction().and_then(|()| {
             at = "send";
             fill(&Writing { producer })?;
@@ -123,9 +173,12 @@ impl Transactions {
             at = "offsets";
             retried(|| producer.send_offsets_to_transaction(offsets, group, STEP))?;
             at = "commit";
-            retried(|| producer.commit_transaction(STEP))
+            ended(watch, least, &mut end, || producer.commit_transaction(STEP))
         });
-        let Err(error) = outcome else { return Ok(()) };
+        let Err(error) = outcome else {
+            self.doubt = end;
+            return Ok(());
+        };
         let detail = error.to_string();
         let may_abort = match &error {
             KafkaError::Transaction(error) => !error.is_fatal() && (error.txn_requires_abort() || at == "offsets"),
@@ -133,15 +186,31 @@ impl Transactions {
             _ => at == "send",
         };
         if may_abort {
-            match retried(|| producer.abort_transaction(STEP)) {
-                Ok(()) => return Err(Trouble::Aborted { cause: at, detail }),
+            match ended(watch, least, &mut end, || producer.abort_transaction(STEP)) {
+                Ok(()) => {
+                    self.doubt = end;
+                    return Err(Trouble::Aborted { cause: at, detail });
+                }
                 Err(second) => warn!(%second, "a transaction could not be aborted; its producer is made anew"),
             }
         }
         // Its successor of the same id ends what it left open, one way or the other.
         self.producer = None;
+        self.rebuilt.push("transaction");
         Err(Trouble::Unknown { cause: at, detail })
     }
+}
+
+/// Ends a transaction by `call`; `end` is kept where it, or an earlier try of another end, may have been sent twice.
+fn ended(watch: &Watch, least: Duration, end: &mut Option<End>, call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
+    let (began, before): (_, Counted) = (monotonic(), watch.last());
+    let outcome = retried(call);
+    let this = watch.ended(began, before);
+    if this.took >= least {
+        // The statistics before the first of two doubtful ends are those to compare with.
+        *end = Some(End { before: end.map_or(this.before, |first| first.before), ..this });
+    }
+    outcome
 }
 
 /// Until it succeeds, or fails for good, or too much time has passed.
@@ -157,7 +226,7 @@ fn retried(call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
 }
 
 /// librdkafka's own flush: it sends at once what lingers, where the crate's polls slices of 100 ms.
-fn flush(client: &Client<LogContext>, timeout_ms: i32) {
+fn flush(client: &Client<Watch>, timeout_ms: i32) {
     // SAFETY: the pointer is the live client's for as long as it is borrowed, and rd_kafka_flush may be called from any thread. What
     // could not be flushed fails in the commit that follows.
     let _failed_deliveries_fail_the_commit = unsafe { bindings::rd_kafka_flush(client.native_ptr(), timeout_ms) };
