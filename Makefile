@@ -4,7 +4,7 @@ LOCKED ?= --locked
 PLAZO  ?= $(CARGO) run $(LOCKED) --release --quiet --
 ARGS   ?=
 
-.PHONY: demo run test lint bench bench-kafka kafka kafka-libs
+.PHONY: demo run test chaos lint bench bench-kafka kafka kafka-libs
 
 # Apache Kafka from Maven Central, for the tests on a real broker.
 KAFKA_LIBS = target/kafka-libs
@@ -18,6 +18,10 @@ run:
 
 test: lint kafka-libs
 	$(CARGO) test $(LOCKED)
+
+# The long kill test: members are killed 30 times (PLAZO_KILLS) under each group protocol; PLAZO_SEED repeats a run.
+chaos: kafka-libs
+	PLAZO_KILLS=$${PLAZO_KILLS:-30} $(CARGO) test $(LOCKED) --test on_kafka chaos:: -- $(ARGS)
 
 lint:
 	$(CARGO) fmt --check

@@ -18,12 +18,13 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 #[path = "../tests/kafka/mod.rs"]
 mod kafka;
 
-use kafka::{Broker, Site, event};
+use kafka::broker::Broker;
+use kafka::crm::event;
+use kafka::site::{INPUTS, Site};
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-const INPUTS: [&str; 2] = ["leads.created", "leads.changed"];
 const PARTITIONS: i32 = 4;
 /// As the engine's.
 const LINGER: Duration = Duration::from_millis(50);
@@ -150,7 +151,8 @@ fn throughput() {
     let (mut raw, mut engine) = (0.0f64, 0.0f64);
     for round in 0..2 {
         let group = format!("raw-{round}");
-        site.more = format!("group = {group:?}\n[kafka.topics]\noutcomes = \"raw.copies\"\n");
+        site.group.clone_from(&group);
+        site.more = "[kafka.topics]\noutcomes = \"raw.copies\"\n".to_owned();
         site.create_topics(PARTITIONS as u32);
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -159,7 +161,8 @@ fn throughput() {
             stop.store(true, Ordering::Relaxed);
         });
         let group = format!("engine-{round}");
-        site.more = format!("group = {group:?}\n[kafka.topics]\nchangelog = \"{group}.changelog\"\n");
+        site.more.clear();
+        site.changelog = format!("{group}.changelog");
         site.create_topics(PARTITIONS as u32);
         let running = site.engine(&group);
         engine = engine.max(rate_of(&broker, &group, total));
@@ -183,7 +186,7 @@ fn latency() {
     let site = Site::new(&broker, &agreement("[[sla.target]]\nwithin = \"2 seconds\"\n"));
     site.create_topics(PARTITIONS as u32);
     let running = site.engine("one");
-    let crm = broker.producer(None);
+    let crm = site.crm();
     let mut config = broker.client();
     config.set("group.id", "subscriber").set("auto.offset.reset", "earliest").set("fetch.wait.max.ms", "10");
     let subscriber: BaseConsumer = config.create().expect("a consumer");
@@ -191,7 +194,7 @@ fn latency() {
     // Nothing is measured before the engine is at work.
     crm.created("witness");
     crm.flush();
-    broker.notices_until("the engine works", |notices| !kafka::leads(notices, "sla.breached").is_empty());
+    site.told().until("the engine works", |told| told.count("sla.breached") > 0);
     let mut delays: Vec<f64> = Vec::new();
     let (began, mut sent) = (Instant::now(), 0);
     while delays.len() < A_SECOND * SECONDS {
@@ -229,13 +232,13 @@ fn herd() {
     let site = Site::new(&broker, &agreement(target));
     site.create_topics(PARTITIONS as u32);
     let running = site.engine("one");
-    let crm = broker.producer(None);
+    let crm = site.crm();
     let due = SystemClock.now().plus_ms(120_000);
     let attributes = format!(r#","attributes":{{"respond_by":"{due}"}}"#);
     for number in 0..LEADS {
         let lead = format!("H{number:07}");
         let created = event("lead.created", &format!("c{number}"), &lead, &attributes);
-        crm.send_waiting("leads.created", &lead, &created);
+        crm.send("leads.created", Some(&lead), Some(&created));
     }
     crm.flush();
     broker.until_consumed("plazo", &INPUTS, BOUND);

@@ -99,7 +99,7 @@ fn metric(url: &str, line: &str) -> Option<f64> {
 
 #[test]
 fn events_of_http_reach_their_shards_and_what_is_refused_the_dead_letters() {
-    let mut broker = Broker::start();
+    let broker = Broker::start();
     let site = Site::new(&broker, POLICY);
     site.create_topics(4);
     let engine = site.engine("one");

@@ -1,0 +1,115 @@
+//! State, offsets and topics that do not go together: a recovery or a refusal that says what to do, never a silent start from nothing.
+
+use crate::kafka::broker::Broker;
+use crate::kafka::crm::{Traffic, seeded};
+use crate::kafka::log::Told;
+use crate::kafka::site::{Engine, Site};
+use crate::kafka::verdict::check;
+use crate::{policy, traffic_for};
+
+/// A site whose engine has done something and has stopped.
+fn stopped<'a>(name: &str, traffic: &mut Traffic) -> (Site<'a>, Told) {
+    let site = Site::named(Broker::shared(), name, &policy(2));
+    site.create_topics(2);
+    let mut told = site.told();
+    let engine = site.engine("one");
+    traffic_for(traffic, &site.crm(), &mut told, 1_000);
+    told.until("some clocks start", |told| told.count("sla.started") > 20);
+    site.until_consumed();
+    assert_eq!(engine.stop().1, Some(0));
+    (site, told)
+}
+
+/// The shards are refused with these words; nothing is told.
+fn refuses(engine: Engine, told: &mut Told, words: &str) {
+    let before = told.read_to_end().notices.len();
+    engine.logs(words);
+    engine.logs("a shard is refused");
+    engine.is_held("refused");
+    let (status, body) = engine.ready();
+    assert_eq!((status, body["reason"].as_str()), (503, Some("refused")), "{body}");
+    assert_eq!(engine.stop().1, Some(0));
+    assert_eq!(told.read_to_end().notices.len(), before, "something was told");
+}
+
+#[test]
+fn offsets_that_are_gone_give_way_to_the_state_and_a_state_that_is_gone_is_refused() {
+    let mut traffic = Traffic::new(seeded("offsets that are gone", ""));
+    let (mut site, mut told) = stopped("gone", &mut traffic);
+    // A static member stays known after it has gone; its group can be deleted when its session is over.
+    site.broker.delete_group(&site.group);
+    let engine = site.engine("one");
+    traffic_for(&mut traffic, &site.crm(), &mut told, 1_000);
+    let mut told = check(&site, told, vec![engine]);
+    // Another changelog, which is empty.
+    site.changelog = "gone.another".to_owned();
+    site.create_topics(2);
+    refuses(site.engine("other"), &mut told, "the changelog holds no state");
+}
+
+#[test]
+fn offsets_behind_the_state_give_way_to_it() {
+    let mut traffic = Traffic::new(seeded("offsets behind", ""));
+    let (site, mut told) = stopped("behind", &mut traffic);
+    assert!(!site.read("sla.dead_letters").is_empty(), "no dead letter that could be written twice");
+    site.inputs().iter().for_each(|input| site.broker.commit(&site.group, input, &[0, 0]));
+    let engine = site.engine("one");
+    traffic_for(&mut traffic, &site.crm(), &mut told, 1_000);
+    check(&site, told, vec![engine]);
+}
+
+#[test]
+fn offsets_ahead_of_the_state_are_refused_until_they_are_put_right() {
+    let mut traffic = Traffic::new(seeded("offsets ahead", ""));
+    let (site, mut told) = stopped("ahead", &mut traffic);
+    let input = site.topic("leads.changed");
+    let right: Vec<i64> =
+        site.broker.committed(&site.group, &input).into_iter().map(|offset| offset.unwrap_or(0)).collect();
+    let crm = site.crm();
+    traffic.send(&crm, 500);
+    crm.flush();
+    let ends = site.broker.ends(&input);
+    assert!(right.iter().zip(&ends).all(|(right, end)| right < end), "{right:?} {ends:?}");
+    site.broker.commit(&site.group, &input, &ends);
+    refuses(site.engine("one"), &mut told, "is committed, the changelog reaches only to");
+    site.broker.commit(&site.group, &input, &right);
+    let engine = site.engine("one");
+    check(&site, told, vec![engine]);
+}
+
+#[test]
+fn topics_that_are_not_as_they_must_be_end_the_start_with_what_to_do() {
+    let mut traffic = Traffic::new(seeded("wrong topics", ""));
+    let (site, mut told) = stopped("topics", &mut traffic);
+    let before = told.read_to_end().notices.len();
+    let refused = |words: &str| {
+        let (code, log) = site.refused("one");
+        assert_eq!(code, Some(3), "{log}");
+        assert!(log.contains(words), "{log}");
+    };
+    site.broker.configure(&site.changelog, &[("cleanup.policy", "delete")]);
+    refused(r#"topics.changelog: cleanup.policy is "delete", expected "compact""#);
+    site.broker.configure(&site.changelog, &[("cleanup.policy", "compact")]);
+    let engine = site.engine("one");
+    engine.logs("restored partition=1 ");
+    assert_eq!(engine.stop().1, Some(0));
+    // The settings name a changelog that there is not; one that is made anew is empty.
+    site.broker.delete_topic(&site.changelog);
+    refused("topics.changelog: is missing; plazo topics --create makes it");
+    site.create_topics(2);
+    told.read_to_end();
+    let at_the_stop = told.notices.len();
+    refuses(site.engine("one"), &mut told, "the changelog holds no state");
+    site.broker.add_partitions(&[&site.topic("leads.changed")], 4);
+    refused("inputs and changelog must have one number of partitions");
+    assert!(at_the_stop >= before && told.read_to_end().notices.len() == at_the_stop, "something was told");
+}
+
+#[test]
+fn inputs_that_have_got_more_partitions_are_refused_with_what_to_do() {
+    let mut traffic = Traffic::new(seeded("more partitions", ""));
+    let (site, mut told) = stopped("more", &mut traffic);
+    let (created, changed) = (site.topic("leads.created"), site.topic("leads.changed"));
+    site.broker.add_partitions(&[&created, &changed, &site.changelog], 4);
+    refuses(site.engine("two"), &mut told, "the state was made for 2");
+}
