@@ -76,13 +76,7 @@ pub fn standing(
             meta.format
         ));
     }
-    if meta.partitions != partitions {
-        return Err(format!(
-            "the inputs have {partitions} partitions, the state was made for {}: leads would be looked for in the wrong shard; \
-             give the inputs their old number of partitions, or begin anew with another kafka.group and changelog",
-            meta.partitions
-        ));
-    }
+    same_partitions(meta, partitions)?;
     let mut next = Vec::with_capacity(inputs.len());
     for (input, committed) in inputs.iter().zip(committed) {
         let Some(&own) = meta.next.get(input) else {
@@ -123,6 +117,19 @@ pub fn still_there(inputs: &[String], next: &[i64], held: &[(i64, i64)]) -> Resu
         }
     }
     Ok(())
+}
+
+/// # Errors
+/// Where the state was made for another number of partitions.
+pub fn same_partitions(meta: &Meta, partitions: u32) -> Result<(), String> {
+    if meta.partitions == partitions {
+        return Ok(());
+    }
+    Err(format!(
+        "the inputs have {partitions} partitions, the state was made for {}: leads would be looked for in the wrong shard; give the \
+         inputs their old number of partitions, or begin anew with another kafka.group and changelog",
+        meta.partitions
+    ))
 }
 
 #[cfg(test)]

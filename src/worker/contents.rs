@@ -31,6 +31,9 @@ pub enum RestoreFault {
     /// An operator must act.
     #[error("{0}")]
     Refused(String),
+    /// The inputs have not the partitions they had when the process began: none of its shards may go on.
+    #[error("{0}")]
+    Outgrown(String),
     /// The shard was taken away meanwhile.
     #[error("the shard was given to another member")]
     Stopped,
@@ -54,6 +57,10 @@ impl Contents {
 
     pub fn position(&self) -> i64 {
         self.position
+    }
+
+    pub fn meta(&self) -> Option<&Meta> {
+        self.meta.as_ref()
     }
 
     /// A committed record was read.

@@ -317,6 +317,10 @@ impl Worker {
                     error!(partition, "a shard is refused: {told}");
                     self.shards.refuse(partition);
                 }
+                Err(RestoreFault::Outgrown(told)) => {
+                    error!(partition, "every shard is refused: {told}");
+                    self.shards.refuse_all();
+                }
                 Err(fault) => {
                     warn!(partition, %fault, "a shard could not be restored, it is tried again");
                     self.shards.wait(partition, self.now_ms() + RETRY_MS);

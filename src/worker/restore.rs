@@ -9,10 +9,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::Offset;
 
-use super::changelog;
 use super::client::{self, LogContext};
 use super::contents::{Contents, RestoreFault, Restored};
-use super::{monotonic, prober};
+use super::{changelog, monotonic, prober};
 use crate::config::Kafka;
 use crate::engine;
 use crate::policy::Policy;
@@ -54,6 +53,7 @@ impl Plan {
     /// See [`RestoreFault`].
     pub fn run(&self, stop: &AtomicBool, passed: &Passed) -> Result<Restored, RestoreFault> {
         let ends = client::reader(&self.kafka, &format!("{}-bound", self.client_id), "read_uncommitted")?;
+        self.judge_inputs(&ends)?;
         let committed = self.committed(&ends)?;
         // Only now, so that nothing which those offsets stand for lies behind the bound; and uncommitted, because a transaction
         // that hangs must not make us stop before a later one.
@@ -62,12 +62,52 @@ impl Plan {
             Some((_, _, end)) => *end,
             None => return Err(RestoreFault::Retry(format!("the end of {changelog} is not known"))),
         };
-        let contents = self.read(bound, stop, passed)?;
+        let contents = self.read(bound, stop, passed, |_| false)?;
+        if contents.meta().is_none() {
+            self.judge_siblings(&ends, stop)?;
+        }
         let held = |topic: &String| ends.fetch_watermarks(topic, self.partition, REQUEST_PATIENCE);
         let held = self.kafka.inputs.iter().map(held).collect::<KafkaResult<Vec<(i64, i64)>>>()?;
         let restored = contents.shard(self, &committed, || Ok(held.iter().map(|(low, _)| *low).collect()))?;
         changelog::still_there(&self.kafka.inputs, &restored.next, &held).map_err(RestoreFault::Refused)?;
         Ok(restored)
+    }
+
+    /// Whether the inputs have the partitions that this process began with.
+    fn judge_inputs(&self, consumer: &BaseConsumer<LogContext>) -> Result<(), RestoreFault> {
+        for input in &self.kafka.inputs {
+            let metadata = consumer.fetch_metadata(Some(input), REQUEST_PATIENCE)?;
+            let count: usize = metadata.topics().iter().map(|topic| topic.partitions().len()).sum();
+            let begun_with = self.partitions;
+            if count > 0 && count != begun_with as usize {
+                return Err(RestoreFault::Outgrown(format!(
+                    "the inputs have {count} partitions, this process began with {begun_with}: leads would be looked for in the wrong \
+                     shard; give the inputs their old number of partitions, or begin anew with another kafka.group and changelog"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// A shard without state begins from nothing only where none was made for another number of partitions: its leads would have
+    /// their state elsewhere.
+    fn judge_siblings(&self, ends: &BaseConsumer<LogContext>, stop: &AtomicBool) -> Result<(), RestoreFault> {
+        let changelog = &self.kafka.topics.changelog;
+        let count = i32::try_from(self.partitions).unwrap_or(i32::MAX);
+        let siblings = (0..count).filter(|sibling| *sibling != self.partition);
+        let siblings: Vec<(String, i32)> = siblings.map(|sibling| (changelog.clone(), sibling)).collect();
+        if siblings.is_empty() {
+            return Ok(());
+        }
+        for (_, partition, end) in prober::ends(ends, &siblings)? {
+            let sibling = Plan { partition, ..self.clone() };
+            // Each transaction rewrites the meta record, so that the first one found says it.
+            let found = sibling.read(end, stop, &Passed::default(), |contents| contents.meta().is_some())?;
+            if let Some(meta) = found.meta() {
+                return changelog::same_partitions(meta, self.partitions).map_err(RestoreFault::Refused);
+            }
+        }
+        Ok(())
     }
 
     /// Stable: librdkafka waits here for transactions that are still to commit offsets.
@@ -82,8 +122,17 @@ impl Plan {
         Ok(self.kafka.inputs.iter().map(of).collect())
     }
 
-    /// What the partition holds below `bound`.
-    fn read(&self, bound: i64, stop: &AtomicBool, passed: &Passed) -> Result<Contents, RestoreFault> {
+    /// What the partition holds below `bound`, or as much of it as is enough.
+    fn read(
+        &self,
+        bound: i64,
+        stop: &AtomicBool,
+        passed: &Passed,
+        enough: impl Fn(&Contents) -> bool,
+    ) -> Result<Contents, RestoreFault> {
+        if bound == 0 {
+            return Ok(Contents::new(0));
+        }
         let changelog = &self.kafka.topics.changelog;
         let reader = client::reader(&self.kafka, &format!("{}-restore", self.client_id), "read_committed")?;
         let (low, _) = reader.fetch_watermarks(changelog, self.partition, REQUEST_PATIENCE)?;
@@ -93,7 +142,7 @@ impl Plan {
             passed.to_read.store((bound - low).unsigned_abs(), Ordering::Relaxed);
         }
         let mut moved_at = monotonic();
-        while contents.position() < bound {
+        while contents.position() < bound && !enough(&contents) {
             if stop.load(Ordering::Relaxed) {
                 return Err(RestoreFault::Stopped);
             }

@@ -210,6 +210,13 @@ impl Shards {
         self.enter(partition, Stage::Refused);
     }
 
+    /// What they had open is forgotten.
+    pub fn refuse_all(&mut self) {
+        let all: Vec<i32> = self.stages.keys().copied().collect();
+        all.into_iter().for_each(|partition| self.refuse(partition));
+        self.turn_began_ms = None;
+    }
+
     /// Those whose wait is over.
     pub fn due_again(&self, now_ms: i64) -> Vec<i32> {
         let due = |(partition, stage): (&i32, &Stage)| {

@@ -24,7 +24,6 @@ fn stopped<'a>(name: &str, traffic: &mut Traffic) -> (Site<'a>, Told) {
 fn refuses(engine: Engine, told: &mut Told, words: &str) {
     let before = told.read_to_end().notices.len();
     engine.logs(words);
-    engine.logs("a shard is refused");
     engine.is_held("refused");
     let (status, body) = engine.ready();
     assert_eq!((status, body["reason"].as_str()), (503, Some("refused")), "{body}");
@@ -111,5 +110,37 @@ fn inputs_that_have_got_more_partitions_are_refused_with_what_to_do() {
     let (site, mut told) = stopped("more", &mut traffic);
     let (created, changed) = (site.topic("leads.created"), site.topic("leads.changed"));
     site.broker.add_partitions(&[&created, &changed, &site.changelog], 4);
-    refuses(site.engine("two"), &mut told, "the state was made for 2");
+    // Also for partitions that never had a shard.
+    let crm = site.crm();
+    traffic.send(&crm, 500);
+    crm.flush();
+    let engine = site.engine("two");
+    for partition in 0..4 {
+        engine.logs(&format!("another kafka.group and changelog partition={partition}"));
+    }
+    refuses(engine, &mut told, "the state was made for 2");
+}
+
+#[test]
+fn inputs_that_get_more_partitions_while_an_engine_runs_are_refused_with_what_to_do() {
+    for protocol in ["classic", "consumer"] {
+        let mut traffic = Traffic::new(seeded("more partitions at work", &format!(", {protocol}")));
+        let mut site = Site::named(Broker::shared(), &format!("grown-{protocol}"), &policy(2)).with_protocol(protocol);
+        site.properties.push(("topic.metadata.refresh.interval.ms", "500"));
+        site.create_topics(2);
+        let mut told = site.told();
+        let engine = site.engine("one");
+        traffic_for(&mut traffic, &site.crm(), &mut told, 500);
+        told.until("some clocks start", |told| told.count("sla.started") > 20);
+        let (created, changed) = (site.topic("leads.created"), site.topic("leads.changed"));
+        site.broker.add_partitions(&[&created, &changed, &site.changelog], 4);
+        engine.logs("have 4 partitions, this process began with 2");
+        // Leads that now lie elsewhere start no second clock.
+        let crm = site.crm();
+        traffic.send(&crm, 500);
+        crm.flush();
+        engine.is_held("refused");
+        refuses(engine, &mut told, "every shard is refused");
+        refuses(site.engine("two"), &mut told, "the state was made for 2");
+    }
 }
