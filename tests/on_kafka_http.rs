@@ -1,4 +1,5 @@
-//! HTTP before a real Kafka: events in, questions about leads wherever they are, and the metrics of all shards.
+//! HTTP before a real Kafka: events in, questions about leads wherever they are, and the metrics of all shards. And transactions
+//! whose end may have been sent twice.
 #![allow(clippy::disallowed_methods, reason = "the clocks are real here: waits are bounded by them")]
 
 mod kafka;
@@ -8,6 +9,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use kafka::{BOUND, Broker, Engine, Site, event, leads};
+use plazo::worker::transaction::{Outgoing, Transactions, Trouble};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::Value;
 
 const POLICY: &str = r#"
@@ -181,7 +185,7 @@ fn events_of_http_reach_their_shards_and_what_is_refused_the_dead_letters() {
 fn every_instance_says_which_one_has_a_lead_and_tells_the_clocks_of_its_own() {
     let broker = Broker::start();
     let mut site = Site::new(&broker, POLICY);
-    site.more = "[kafka.properties]\n\"session.timeout.ms\" = 6000".to_owned();
+    site.more = "[kafka.properties]\n\"session.timeout.ms\" = 6000\n".to_owned();
     site.create_topics(4);
     let one = site.engine("one");
     let at_one = address(&one);
@@ -255,4 +259,57 @@ fn every_instance_says_which_one_has_a_lead_and_tells_the_clocks_of_its_own() {
         },
     );
     assert!(restored.text.contains("plazo_input_lag_events 0\n"), "{}", restored.text);
+}
+
+/// Transactions of a producer, each with one record: its number.
+struct Numbers {
+    transactions: Transactions,
+    consumer: BaseConsumer,
+    offsets: TopicPartitionList,
+    next: usize,
+}
+
+impl Numbers {
+    fn new(broker: &Broker, site: &Site) -> Self {
+        let settings = plazo::config::Settings::load(Some(&site.settings("one"))).expect("the settings");
+        let transactions = Transactions::new(std::sync::Arc::new(settings.kafka.expect("kafka")), "one-0", 0);
+        let mut offsets = TopicPartitionList::new();
+        offsets.add_partition_offset("leads.created", 0, Offset::Offset(0)).expect("an offset");
+        Numbers { transactions, consumer: broker.client().create().expect("a client"), offsets, next: 0 }
+    }
+
+    /// One more, or the same again where nothing of it was committed.
+    fn write(&mut self) {
+        let group = self.consumer.group_metadata().expect("a group");
+        let value = self.next.to_string();
+        let (topic, value) = ("sla.outcomes", Some(value.as_bytes()));
+        let record = Outgoing { topic, partition: Some(0), key: None, value, headers: &[] };
+        match self.transactions.write(&self.offsets, &group, |writing| writing.send(&record)) {
+            Ok(()) => self.next += 1,
+            Err(Trouble::Aborted { .. }) => {}
+            Err(unknown @ Trouble::Unknown { .. }) => panic!("{}: {unknown:?}", self.next),
+        }
+    }
+
+    fn check(&self, broker: &Broker) {
+        let told = broker.read("sla.outcomes").into_iter();
+        let told: Vec<String> =
+            told.map(|read| String::from_utf8_lossy(&read.value.unwrap_or_default()).into_owned()).collect();
+        assert_eq!(told, (0..self.next).map(|number| number.to_string()).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn an_end_that_took_long_is_cleared_by_the_clients_own_statistics() {
+    let broker = Broker::start();
+    let mut site = Site::new(&broker, POLICY);
+    // Each end takes longer than that, and is looked up.
+    site.more = "[kafka.properties]\n\"retry.backoff.ms\" = 1\n".to_owned();
+    site.create_topics(1);
+    let mut numbers = Numbers::new(&broker, &site);
+    while numbers.next < 8 {
+        numbers.write();
+    }
+    assert!(numbers.transactions.take_rebuilt().is_empty(), "no end was sent twice");
+    numbers.check(&broker);
 }
