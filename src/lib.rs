@@ -5,7 +5,7 @@
 //!
 //! - [`time`] (instants; the only reader of the wall clock), [`metrics`];
 //! - [`timer_wheel`], [`calendar`] (open time and durations), [`event`] (CloudEvents and CSV -> facts, or a named refusal);
-//! - [`policy`]: the agreement, TOML -> checked types, every fault at once;
+//! - [`policy`]: the agreement, TOML -> checked types, every fault at once; [`language`]: how English and Spanish write things;
 //! - [`engine`]: the core that decides, without IO, clock or async. One packed record a lead, one pure function, a shard of leads;
 //! - [`config`] (settings) and [`view`] (what HTTP may see of a shell);
 //! - [`embedded`] (the shell without a broker: SQLite, one transaction a turn), [`worker`] (the shell on Kafka), [`api`] (HTTP), [`reload`] (another policy while it runs), [`replay`], [`report`], [`load`], [`demo`], [`schema`];
@@ -23,6 +23,7 @@ pub mod timer_wheel;
 pub mod calendar;
 pub mod event;
 
+pub mod language;
 pub mod policy;
 
 pub mod engine;

@@ -11,7 +11,7 @@ use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 const LAYERS: [&[&str]; 8] = [
     &["time", "metrics"],
     &["calendar", "event", "timer_wheel"],
-    &["policy"],
+    &["policy", "language"],
     &["engine"],
     &["view", "config"],
     &["embedded", "worker", "standings", "api", "reload", "replay", "report", "load", "demo", "notify", "schema"],

@@ -80,6 +80,8 @@ pub struct Spec {
     /// Dates with their own hours, or none; they win over holidays.
     pub dates: BTreeMap<NaiveDate, Vec<Hours>>,
     pub holidays: BTreeSet<NaiveDate>,
+    /// What people call them, where the file says it. No part of what is promised, nor of the fingerprint.
+    pub holiday_names: BTreeMap<NaiveDate, String>,
 }
 
 /// Why a date does not have its weekday's hours.
@@ -100,7 +102,13 @@ impl Closed {
 
 impl Spec {
     pub fn new(timezone: Tz) -> Self {
-        Spec { timezone, weekly: Default::default(), dates: BTreeMap::new(), holidays: BTreeSet::new() }
+        Spec {
+            timezone,
+            weekly: Default::default(),
+            dates: BTreeMap::new(),
+            holidays: BTreeSet::new(),
+            holiday_names: BTreeMap::new(),
+        }
     }
 
     fn usual(&self, date: NaiveDate) -> &[Hours] {
@@ -124,7 +132,7 @@ impl Spec {
         }
     }
 
-    /// All that it says, in one text whatever the order of writing: for fingerprints. Never change its form: a fingerprint
+    /// All that it promises, in one text whatever the order of writing: for fingerprints. Never change its form: a fingerprint
     /// that differs reads as an edited policy.
     pub fn canonical(&self) -> String {
         let listed = |hours: &[Hours]| {

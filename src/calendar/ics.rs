@@ -1,9 +1,9 @@
-//! Holidays from an iCalendar file (RFC 5545): the dates of its all-day events, repeated ones unrolled.
+//! Holidays from an iCalendar file (RFC 5545): the dates of its all-day events with their names, repeated ones unrolled.
 //!
 //! Events with a time of day are no holidays and are passed over, as are cancelled ones and all other components. An event
 //! with a RECURRENCE-ID stands in for that date of its series, a cancelled one for nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, Days, NaiveDate};
 use icalendar::parser::{Component, read_calendar, unfold};
@@ -25,11 +25,12 @@ const MOST_DAYS: i64 = 3_660;
 /// More dates than the years that calendars cover could hold of a daily event.
 const MOST_REPEATS: u16 = u16::MAX;
 
-/// The dates of all-day events from 1970 to 2200.
+/// The dates of all-day events from 1970 to 2200, each with its name (its SUMMARY; empty where there is none). Of several events
+/// on one date, the first that has a name gives it.
 ///
 /// # Errors
 /// [`IcsError`] where the text is no calendar, or an event cannot be understood.
-pub fn parse_ics(text: &str) -> Result<BTreeSet<NaiveDate>, IcsError> {
+pub fn parse_ics(text: &str) -> Result<BTreeMap<NaiveDate, String>, IcsError> {
     let plain = text.trim_start_matches('\u{feff}');
     if !plain.trim_start().to_ascii_uppercase().starts_with("BEGIN:VCALENDAR") {
         return Err(IcsError {
@@ -43,7 +44,7 @@ pub fn parse_ics(text: &str) -> Result<BTreeSet<NaiveDate>, IcsError> {
     let events = || calendar.components.iter().filter(|part| part.name.as_ref().eq_ignore_ascii_case("VEVENT"));
     let replaced: BTreeSet<(String, String)> =
         events().filter_map(|event| Some((value(event, "UID")?, value(event, "RECURRENCE-ID")?))).collect();
-    let mut dates = BTreeSet::new();
+    let mut dates = BTreeMap::new();
     for event in events() {
         if value(event, "STATUS").is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED")) {
             continue;
@@ -94,7 +95,7 @@ fn add_event(
     event: &Component<'_>,
     start: &str,
     replaced: &BTreeSet<(String, String)>,
-    dates: &mut BTreeSet<NaiveDate>,
+    dates: &mut BTreeMap<NaiveDate, String>,
 ) -> Result<(), String> {
     let first = date(start)?;
     let days = match (value(event, "DTEND"), value(event, "DURATION")) {
@@ -124,11 +125,33 @@ fn add_event(
             starts.remove(&date(instance)?);
         }
     }
+    let name = value(event, "SUMMARY").map(|text| unescaped(&text)).unwrap_or_default();
     for start in starts {
         let span = start.iter_days().take(days as usize);
-        dates.extend(span.filter(|date| (FIRST_YEAR..=LAST_YEAR).contains(&date.year())));
+        for date in span.filter(|date| (FIRST_YEAR..=LAST_YEAR).contains(&date.year())) {
+            let known = dates.entry(date).or_default();
+            if known.is_empty() {
+                known.clone_from(&name);
+            }
+        }
     }
     Ok(())
+}
+
+/// A TEXT value (RFC 5545 §3.3.11) on one line.
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut signs = text.chars();
+    while let Some(sign) = signs.next() {
+        match sign {
+            '\\' => match signs.next() {
+                Some('n' | 'N') | None => plain.push(' '),
+                Some(other) => plain.push(other),
+            },
+            _ => plain.push(sign),
+        }
+    }
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// `P3D`, `P2W`; an all-day event lasts whole days (RFC 5545 §3.6.1).

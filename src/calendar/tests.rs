@@ -242,12 +242,24 @@ END:VCALENDAR\r\n";
 #[test]
 fn holidays_come_from_all_day_and_recurring_events() {
     let dates = parse_ics(ICS).expect("a calendar");
-    let has = |text: &str| dates.contains(&text.parse().expect("a date"));
+    let has = |text: &str| dates.contains_key(&text.parse().expect("a date"));
     assert!(has("2026-12-24") && has("2026-12-26") && !has("2026-12-27"), "DTEND is exclusive");
     assert!(has("2020-01-01") && has("2027-01-01") && !has("2023-01-01") && !has("2028-01-01"));
     assert!(!has("2026-05-01"), "an appointment is no holiday");
     assert!(!has("2026-05-02"), "a cancelled event is no holiday");
     assert!(has("2026-11-26"), "the fourth Thursday of November");
+}
+
+#[test]
+fn holidays_have_the_names_of_their_events() {
+    let dates = parse_ics(ICS).expect("a calendar");
+    let named = |text: &str| dates[&text.parse().expect("a date")].clone();
+    assert_eq!([named("2026-12-24"), named("2026-12-26"), named("2020-01-01")], ["Christmas", "Christmas", ""]);
+    let one = event(&["UID:a", "DTSTART;VALUE=DATE:20261225", "SUMMARY:Peace\\, joy\\nand\\; cake \\\\"]);
+    let two = event(&["UID:b", "DTSTART;VALUE=DATE:20261225", "SUMMARY:Christmas"]);
+    let text = format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{one}{two}END:VCALENDAR\r\n");
+    let names: Vec<String> = parse_ics(&text).expect("a calendar").into_values().collect();
+    assert_eq!(names, ["Peace, joy and; cake \\"]);
 }
 
 #[test]
@@ -426,7 +438,7 @@ fn a_digest_does_not_depend_on_the_order_of_writing_but_on_every_word() {
 
 fn ics(events: &str) -> Result<Vec<String>, IcsError> {
     let text = format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{events}END:VCALENDAR\r\n");
-    parse_ics(&text).map(|dates| dates.iter().map(NaiveDate::to_string).collect())
+    parse_ics(&text).map(|dates| dates.keys().map(NaiveDate::to_string).collect())
 }
 
 fn event(lines: &[&str]) -> String {

@@ -337,7 +337,12 @@ fn holidays(value: &Value<'_, '_>, read: ReadFile<'_>, spec: &mut Spec) {
     }
     match read(&text) {
         Ok(content) => match parse_ics(&content) {
-            Ok(dates) => spec.holidays.extend(dates),
+            Ok(dates) => {
+                spec.holidays.extend(dates.keys());
+                for (date, name) in dates.into_iter().filter(|(_, name)| !name.is_empty()) {
+                    spec.holiday_names.entry(date).or_insert(name);
+                }
+            }
             Err(error) => {
                 let line = error.line.map(|line| format!(":{line}")).unwrap_or_default();
                 value.fault(format!("{text}{line}: {error}"));
