@@ -137,36 +137,41 @@ impl Replay {
     }
 }
 
+/// A line with its place, from 1, or why it was refused.
+pub type Line<'l> = (u64, Result<&'l [u8], Rejection>);
+
 /// Reads lines that are not blank, one event each, without ever holding more than one of them. Tolerates CRLF and a byte
 /// order mark at the start.
 pub struct Lines<R> {
     reader: R,
     line: Vec<u8>,
     begun: bool,
+    number: u64,
 }
 
 impl<R: BufRead> Lines<R> {
     pub fn new(reader: R) -> Self {
-        Lines { reader, line: Vec::new(), begun: false }
+        Lines { reader, line: Vec::new(), begun: false, number: 0 }
     }
 
-    /// The next line, or the refusal of one that is too long to be kept; `None` at the end.
+    /// The next line with its place, from 1, or the refusal of one that is too long to be kept; `None` at the end.
     ///
     /// # Errors
     /// Where the reader fails.
     #[allow(clippy::should_implement_trait, reason = "it lends its buffer, as no iterator can")]
-    pub fn next(&mut self) -> io::Result<Option<Result<&[u8], Rejection>>> {
+    pub fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         loop {
             let Some(length) = self.fill()? else { return Ok(None) };
+            self.number += 1;
             if length > MAX_EVENT_BYTES {
                 let detail = format!("the line has {length} bytes, more than the {MAX_EVENT_BYTES} allowed");
-                return Ok(Some(Err(Rejection { reason: Reason::TooLarge, detail, id: None })));
+                return Ok(Some((self.number, Err(Rejection { reason: Reason::TooLarge, detail, id: None }))));
             }
             if !std::mem::replace(&mut self.begun, true) && self.line.starts_with(b"\xef\xbb\xbf") {
                 self.line.drain(..3);
             }
             if !self.line.trim_ascii().is_empty() {
-                return Ok(Some(Ok(self.line.trim_ascii())));
+                return Ok(Some((self.number, Ok(self.line.trim_ascii()))));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-use plazo::event::csv::{CsvError, CsvEvents, CsvMap, read_csv};
-use plazo::event::{Event, FactKind, MAX_EVENT_BYTES, MAX_NAME_BYTES, Reason, decode, encode};
+use plazo::event::csv::{CsvError, CsvMap, read_csv};
+use plazo::event::{Event, Exported, FactKind, MAX_EVENT_BYTES, MAX_NAME_BYTES, Reason, decode, encode};
 use plazo::time::Timestamp;
 use proptest::prelude::*;
 
@@ -27,16 +27,16 @@ fn map(text: &str) -> CsvMap {
     CsvMap::parse(text, "columns.toml").unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
-fn read(map_text: &str, csv: &str) -> CsvEvents {
+fn read(map_text: &str, csv: &str) -> Exported {
     read_csv(csv.as_bytes(), &map(map_text)).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn changes(rows: &str) -> CsvEvents {
+fn changes(rows: &str) -> Exported {
     read(CHANGES, &format!("{HEADER}{rows}"))
 }
 
 /// One line an event: `time id: what it says`.
-fn told(events: &CsvEvents) -> Vec<String> {
+fn told(events: &Exported) -> Vec<String> {
     events.iter().map(|event| telling(&event)).collect()
 }
 
@@ -61,7 +61,7 @@ fn telling(event: &Event<'_>) -> String {
     line
 }
 
-fn refusals(events: &CsvEvents) -> Vec<(u64, Reason, Option<&str>)> {
+fn refusals(events: &Exported) -> Vec<(u64, Reason, Option<&str>)> {
     events.rejected.iter().map(|r| (r.line, r.rejection.reason, r.rejection.id.as_deref())).collect()
 }
 
@@ -85,7 +85,7 @@ fn a_lead_is_created_once_with_its_attributes_and_each_difference_is_a_fact() {
             "2016-02-01T12:00:00Z A:4:status_changed: status=Done",
         ]
     );
-    assert_eq!((events.rows, events.rejected.len()), (4, 0));
+    assert_eq!((events.rows(), events.rejected.len()), (4, 0));
     assert_eq!(events.len(), 7);
 }
 

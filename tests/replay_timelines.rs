@@ -352,13 +352,14 @@ fn lines_may_be_blank_broken_or_too_long_and_the_next_is_read() {
     // A small buffer cuts every line somewhere.
     let mut lines = Lines::new(BufReader::with_capacity(7, input.as_bytes()));
     let mut seen = Vec::new();
-    while let Some(line) = lines.next().expect("read") {
-        seen.push(match line {
+    while let Some((number, line)) = lines.next().expect("read") {
+        let told = match line {
             Ok(line) if line.len() < 10 => String::from_utf8_lossy(line).into_owned(),
             Ok(line) => line.len().to_string(),
             Err(rejection) => rejection.to_string(),
-        });
+        };
+        seen.push(format!("{number}: {told}"));
     }
-    let refused = "too_large: the line has 1048577 bytes, more than the 1048576 allowed";
-    assert_eq!(seen, ["first", "1048576", refused, "last"]);
+    let refused = "5: too_large: the line has 1048577 bytes, more than the 1048576 allowed";
+    assert_eq!(seen, ["1: first", "4: 1048576", refused, "6: last"]);
 }

@@ -8,6 +8,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod explain;
 pub mod load;
+pub mod map;
 pub mod replay;
 pub mod run;
 pub mod schema;
@@ -48,6 +49,7 @@ enum Command {
     Calendar(calendar::CalendarArgs),
     Explain(explain::ExplainArgs),
     Load(load::LoadArgs),
+    Map(map::MapArgs),
     DeadLetters(dead_letters::DeadLettersArgs),
     Completions(completions::CompletionsArgs),
     Schema(schema::SchemaArgs),
@@ -63,6 +65,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Calendar(args) => calendar::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Load(args) => load::run(args),
+        Command::Map(args) => map::run(&args),
         Command::DeadLetters(args) => dead_letters::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -1,7 +1,7 @@
 //! `plazo replay`: what would this policy have said?
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,10 +12,12 @@ use serde_json::json;
 use super::{ENVIRONMENT, FAULT, tell_load_error, usage};
 use crate::calendar::Duration;
 use crate::engine::Outbox;
-use crate::event::csv::{CsvMap, read_csv};
-use crate::event::{self, Rejection};
+use crate::event::csv::CsvMap;
+use crate::event::xes::XesMap;
+use crate::event::{MapFault, Rejection};
+use crate::history::{self, BadLines, HistoryError, Place};
 use crate::policy;
-use crate::replay::{Lines, Replay};
+use crate::replay::Replay;
 use crate::report::{self, Collector, Holder};
 use crate::time::Timestamp;
 
@@ -25,27 +27,28 @@ use crate::time::Timestamp;
 Examples:
   plazo replay --policy deploy/policy/en --events events.ndjson
   plazo load --leads 200 | plazo replay --policy deploy/policy/en --events - --notices notices.ndjson
-  plazo replay --policy within_24h.toml --events incidents.csv --format csv --columns columns.toml \\
-      --until 2017-02-18T15:00:00Z --report json")]
+  plazo replay --policy within_24h.toml --events incidents.csv --format csv --map columns.toml \\
+      --until 2017-02-18T15:00:00Z --report json
+  plazo replay --policy policy.toml --events log.xes.gz --format xes --max-bad 1%")]
 pub struct ReplayArgs {
     /// The policy: a file counts as in force from the beginning, of a directory the oldest version governs all earlier
     #[arg(long, value_name = "PATH", required = true)]
     policy: Vec<PathBuf>,
-    /// One event a line, in order of arrival; `-` reads stdin
+    /// The recorded events, as they are or packed with gzip or zip; `-` reads stdin
     #[arg(long, value_name = "FILE")]
     events: PathBuf,
-    #[arg(long, value_enum, default_value_t = Format::Ndjson, value_name = "NAME")]
-    format: Format,
-    /// What the columns of a CSV file mean (docs/events.md)
-    #[arg(long, value_name = "MAP", required_if_eq("format", "csv"))]
-    columns: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = FormatArg::Ndjson, value_name = "NAME")]
+    format: FormatArg,
+    /// What the columns of a CSV file, or the keys of an XES log, mean (docs/events.md); `plazo map` proposes one
+    #[arg(long, value_name = "MAP", visible_alias = "columns", required_if_eq("format", "csv"))]
+    map: Option<PathBuf>,
     /// Where time ends; what was appended later is not read [default: the last event's time]
     #[arg(long, value_name = "INSTANT")]
     until: Option<Timestamp>,
     /// Write every notice, one CloudEvent a line; `-` writes to stdout in place of the report
     #[arg(long, value_name = "FILE")]
     notices: Option<PathBuf>,
-    /// Write every refused event, one JSON object a line: its index (from 0; of CSV the row's), id, reason, detail
+    /// Write every refused event, one JSON object a line: its line, index (from 0; of CSV the row's), id, reason, detail
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = Form::Text)]
@@ -62,12 +65,20 @@ pub struct ReplayArgs {
     /// Exit with 1 if any event was refused
     #[arg(long)]
     strict: bool,
+    /// Exit with 1 if a larger share of the events was refused
+    #[arg(long, value_name = "SHARE", default_value = "100%", value_parser = share)]
+    max_bad: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum FormatArg {
+    /// CloudEvents, one a line, in order of arrival
+    #[value(alias = "cloudevents")]
     Ndjson,
+    /// An export; --map tells what its columns mean
     Csv,
+    /// An event log of process mining (IEEE 1849)
+    Xes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -91,6 +102,17 @@ fn tolerance(text: &str) -> Result<i64, String> {
     }
 }
 
+/// `1%` in millionths.
+fn share(text: &str) -> Result<u32, String> {
+    let expected = || format!("expected a share from 0% to 100% such as 1%, found {text:?}");
+    let number: f64 =
+        text.trim().strip_suffix('%').and_then(|number| number.trim().parse().ok()).ok_or_else(expected)?;
+    if !(0.0..=100.0).contains(&number) {
+        return Err(expected());
+    }
+    Ok((number * 10_000.0).round() as u32)
+}
+
 /// Why a replay ended early.
 enum Stop {
     /// Whoever read its output has seen enough.
@@ -106,6 +128,16 @@ impl Stop {
     }
 }
 
+impl From<HistoryError> for Stop {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Taken(error) => cannot_write(error),
+            HistoryError::Read { .. } => Stop::Environment(error.to_string()),
+            HistoryError::Fault(message) => Stop::Fault(message),
+        }
+    }
+}
+
 pub fn run(args: &ReplayArgs) -> ExitCode {
     let [path] = args.policy.as_slice() else {
         return usage("one --policy for now: replay each and compare the reports");
@@ -115,8 +147,14 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
         Err(error) => return tell_load_error(&error),
     };
     match replay(args, policy) {
-        Ok(refused) if refused && args.strict => ExitCode::from(FAULT),
-        Ok(_) => ExitCode::SUCCESS,
+        Ok(bad) => match bad.too_many(args.max_bad) {
+            Some(message) => {
+                eprintln!("plazo: {message}");
+                ExitCode::from(FAULT)
+            }
+            None if args.strict && bad.any() => ExitCode::from(FAULT),
+            None => ExitCode::SUCCESS,
+        },
         Err(Stop::Unread) => ExitCode::SUCCESS,
         Err(Stop::Fault(message)) => {
             eprintln!("plazo: {message}");
@@ -137,8 +175,9 @@ fn create(path: &Option<PathBuf>) -> Result<Option<Box<dyn Write>>, Stop> {
     })
 }
 
-/// Whether any event was refused.
-fn replay(args: &ReplayArgs, policy: policy::Policy) -> Result<bool, Stop> {
+/// The events that were refused.
+fn replay(args: &ReplayArgs, policy: policy::Policy) -> Result<BadLines, Stop> {
+    let form = form(args)?;
     let mut replay = Replay::new(policy, args.until, args.future_tolerance);
     let mut notices = create(&args.notices)?;
     let mut rejected = create(&args.rejected)?;
@@ -150,29 +189,23 @@ fn replay(args: &ReplayArgs, policy: policy::Policy) -> Result<bool, Stop> {
         }
         Ok(())
     };
-    let mut refuse = |index: u64, rejection: Rejection| -> io::Result<()> {
+    let mut refuse = |place: Place, rejection: &Rejection| -> io::Result<()> {
         let Some(out) = &mut rejected else { return Ok(()) };
+        let (reason, detail) = (rejection.reason.name(), &rejection.detail);
         let line =
-            json!({"index": index, "id": rejection.id, "reason": rejection.reason.name(), "detail": rejection.detail});
+            json!({"line": place.line, "index": place.index, "id": rejection.id, "reason": reason, "detail": detail});
         writeln!(out, "{line}")
     };
-    let (reader, size) = open(&args.events)?;
-    let bar = progress(size);
-    let reader = bar.wrap_read(reader);
-    match args.format {
-        Format::Ndjson => {
-            let mut lines = Lines::new(BufReader::with_capacity(1 << 16, reader));
-            let mut index = 0;
-            while let Some(line) = lines.next().map_err(Stop::io("read", &args.events))? {
-                let refused = replay.event(line.and_then(event::decode), &mut take).map_err(cannot_write)?;
-                if let Some(rejection) = refused {
-                    refuse(index, rejection).map_err(cannot_write)?;
-                }
-                index += 1;
-            }
-        }
-        Format::Csv => csv(args, reader, &mut replay, &mut take, &mut refuse)?,
-    }
+    let file = args.events.display().to_string();
+    let mut bad = BadLines::new(&file);
+    let bar = progress(&args.events);
+    history::with_reader(&args.events, &bar, |reader| {
+        history::read(reader, &file, &form, &mut |place, event| {
+            let refused = replay.event(event, &mut take)?;
+            bad.count(place, refused.as_ref());
+            refused.map_or(Ok(()), |rejection| refuse(place, &rejection))
+        })
+    })?;
     let end = replay.finish(&mut take).map_err(cannot_write)?;
     bar.finish_and_clear();
     for out in [&mut notices, &mut rejected].into_iter().flatten() {
@@ -185,12 +218,10 @@ fn replay(args: &ReplayArgs, policy: policy::Policy) -> Result<bool, Stop> {
     if counts.after_until > 0 {
         eprintln!("plazo: {} events after --until were not read", counts.after_until);
     }
-    let refused: u64 = counts.rejected.values().sum();
-    if refused > 0 {
-        let reasons: Vec<String> = counts.rejected.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-        eprintln!("plazo: {refused} events were refused: {}", reasons.join(", "));
+    for line in bad.lines() {
+        eprintln!("plazo: {line}");
     }
-    Ok(refused > 0)
+    Ok(bad)
 }
 
 fn cannot_write(error: io::Error) -> Stop {
@@ -200,44 +231,28 @@ fn cannot_write(error: io::Error) -> Stop {
     }
 }
 
-fn csv(
-    args: &ReplayArgs,
-    reader: impl Read,
-    replay: &mut Replay,
-    take: &mut crate::replay::TakeNotices<'_>,
-    refuse: &mut dyn FnMut(u64, Rejection) -> io::Result<()>,
-) -> Result<(), Stop> {
-    let Some(path) = &args.columns else { return Err(Stop::Fault("--format csv needs --columns MAP.toml".to_owned())) };
-    let text = std::fs::read_to_string(path).map_err(Stop::io("read", path))?;
-    let map = CsvMap::parse(&text, &path.display().to_string())
-        .map_err(|faults| Stop::Fault(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    let events = read_csv(reader, &map).map_err(|error| Stop::Fault(error.to_string()))?;
-    for row in &events.rejected {
-        let refused = replay.event(Err(row.rejection.clone()), take).map_err(cannot_write)?;
-        if let Some(mut rejection) = refused {
-            rejection.detail = format!("line {}: {}", row.line, rejection.detail);
-            refuse(row.row.saturating_sub(1), rejection).map_err(cannot_write)?;
+fn form(args: &ReplayArgs) -> Result<history::Form, Stop> {
+    let text = |path: &PathBuf| std::fs::read_to_string(path).map_err(Stop::io("read", path));
+    let told =
+        |faults: Vec<MapFault>| Stop::Fault(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    match (args.format, &args.map) {
+        (FormatArg::Ndjson, _) => Ok(history::Form::Ndjson),
+        (FormatArg::Csv, Some(path)) => {
+            let map = CsvMap::parse(&text(path)?, &path.display().to_string()).map_err(told)?;
+            Ok(history::Form::Csv(Box::new(map)))
         }
-    }
-    for (index, event) in events.iter().enumerate() {
-        if let Some(rejection) = replay.event(Ok(event), take).map_err(cannot_write)? {
-            refuse(events.row(index).map_or(0, |row| row.saturating_sub(1)), rejection).map_err(cannot_write)?;
+        (FormatArg::Csv, None) => Err(Stop::Fault("--format csv needs --map MAP.toml".to_owned())),
+        (FormatArg::Xes, Some(path)) => {
+            let map = XesMap::parse(&text(path)?, &path.display().to_string()).map_err(told)?;
+            Ok(history::Form::Xes(Box::new(map)))
         }
+        (FormatArg::Xes, None) => Ok(history::Form::Xes(Box::default())),
     }
-    Ok(())
-}
-
-fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Stop> {
-    if path == Path::new("-") {
-        return Ok((Box::new(io::stdin().lock()), None));
-    }
-    let file = File::open(path).map_err(Stop::io("read", path))?;
-    let size = file.metadata().ok().map(|metadata| metadata.len());
-    Ok((Box::new(file), size))
 }
 
 /// Only a terminal sees it.
-fn progress(size: Option<u64>) -> ProgressBar {
+fn progress(path: &Path) -> ProgressBar {
+    let size = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
     let Some(size) = size.filter(|_| io::stderr().is_terminal()) else { return ProgressBar::hidden() };
     let bar = ProgressBar::new(size);
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent:>3}% {bytes_per_sec} {eta}") {

@@ -1,12 +1,15 @@
-//! Input events: CloudEvents and CSV rows -> facts, or a named rejection (INTERFACE "Input events", SEMANTICS §9).
+//! Input events: CloudEvents, CSV rows and XES logs -> facts, or a named rejection (INTERFACE "Input events", SEMANTICS §9).
 
 mod binary;
 mod check;
 pub mod csv;
 mod decode;
 mod encode;
+mod export;
+mod map_file;
 mod object;
 mod split;
+pub mod xes;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,6 +21,8 @@ use crate::time::Timestamp;
 pub use binary::{decode_binary, decode_binary_plain};
 pub use decode::decode;
 pub use encode::encode;
+pub use export::{Exported, RejectedRow};
+pub use map_file::Fault as MapFault;
 pub use split::{Form, batch, form, lines};
 
 /// The largest event that is read, in bytes of its JSON text (of its body in binary mode).

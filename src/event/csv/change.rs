@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::events::{Draft, Sym, Texts};
 use super::map::ChangeColumns;
 use super::row::{Column, Header, Row, Rows};
+use crate::event::export::{Draft, Sym, Texts};
 use crate::event::{FactKind, Reason, Rejection};
 use crate::time::Timestamp;
 

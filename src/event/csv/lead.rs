@@ -1,9 +1,9 @@
 //! `row_per_lead`: one row a lead, several time columns, each an event where it is filled in.
 
-use super::events::{Draft, OpportunityDraft, Sym, Texts};
 use super::map::EventColumns;
 use super::row::{Column, Header, Row, Rows};
 use crate::event::check::wrong_type;
+use crate::event::export::{Draft, OpportunityDraft, Sym, Texts};
 use crate::event::{FactKind, Reason, Rejection};
 use crate::time::Timestamp;
 

@@ -1,8 +1,6 @@
-//! The map: which column says what. TOML for people; unknown keys are refused, and all faults are told at once.
+//! The map: which column says what.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::ops::Range;
 
 use chrono_tz::Tz;
 use toml::Spanned;
@@ -10,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::time::TimeFormat;
 use crate::event::FactKind;
+use crate::event::map_file::{Fault, Faults, Table, nearest, parse_map, zone};
 
 /// The checked map of a CSV file's columns.
 #[derive(Clone, Debug)]
@@ -66,21 +65,6 @@ pub(super) struct EventColumns {
     pub(super) automated: bool,
 }
 
-/// One fault of a map, where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    pub file: String,
-    pub line: usize,
-    pub column: usize,
-    pub message: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)
-    }
-}
-
 const COMMON_KEYS: [&str; 9] =
     ["layout", "lead", "source", "delimiter", "timezone", "time_formats", "unknown", "status_map", "event"];
 const CHANGE_KEYS: [&str; 6] = ["changed_at", "created_at", "status", "owner", "team", "attributes"];
@@ -102,19 +86,7 @@ impl CsvMap {
     /// # Errors
     /// All faults, in order of the text.
     pub fn parse(text: &str, file: &str) -> Result<CsvMap, Vec<Fault>> {
-        let (root, errors) = DeTable::parse_recoverable(text);
-        let mut faults = Faults { text, file, found: Vec::new() };
-        for error in &errors {
-            faults.add(error.span().unwrap_or(0..0), error.message());
-        }
-        let map = if errors.is_empty() { map_of(root.get_ref(), &mut faults) } else { None };
-        match map {
-            Some(map) if faults.found.is_empty() => Ok(map),
-            _ => {
-                faults.found.sort_by_key(|fault| (fault.line, fault.column));
-                Err(faults.found)
-            }
-        }
+        parse_map(text, file, map_of)
     }
 }
 
@@ -136,15 +108,11 @@ fn map_of(root: &DeTable<'_>, faults: &mut Faults<'_>) -> Option<CsvMap> {
             }
         },
     };
-    let zone = match table.text("timezone") {
-        None => Tz::UTC,
-        Some(name) => name.parse().unwrap_or_else(|_| {
-            let near = nearest(&name, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
-            table.fault("timezone", &format!("expected an IANA time zone, found {name:?}{near}"));
-            Tz::UTC
-        }),
-    };
-    let formats = time_formats(&mut table);
+    let zone = zone(&mut table);
+    let mut formats = time_formats(&mut table);
+    if formats.is_empty() {
+        formats.push(TimeFormat::Rfc3339);
+    }
     let unknown = table.texts("unknown").into_iter().map(|(word, _)| word).collect();
     let statuses = table.pairs("status_map").into_iter().collect();
     let layout = match layout.as_deref() {
@@ -173,7 +141,8 @@ fn map_of(root: &DeTable<'_>, faults: &mut Faults<'_>) -> Option<CsvMap> {
     Some(CsvMap { lead: lead?, source, delimiter, zone, formats, unknown, statuses, layout: layout? })
 }
 
-fn time_formats(table: &mut Table<'_, '_, '_>) -> Vec<TimeFormat> {
+/// The formats that a map lists.
+pub(in crate::event) fn time_formats(table: &mut Table<'_, '_, '_>) -> Vec<TimeFormat> {
     let mut formats = Vec::new();
     for (text, at) in table.texts("time_formats") {
         match TimeFormat::parse(&text) {
@@ -183,9 +152,6 @@ fn time_formats(table: &mut Table<'_, '_, '_>) -> Vec<TimeFormat> {
                 table.faults.add(at, &format!("time_formats: expected {expected}, found {text:?}"));
             }
         }
-    }
-    if formats.is_empty() {
-        formats.push(TimeFormat::Rfc3339);
     }
     formats
 }
@@ -277,123 +243,4 @@ fn event_columns(table: &mut Table<'_, '_, '_>) -> Option<EventColumns> {
         table.fault("by", &format!("expected \"person\" or \"automation\", found {by:?}"));
     }
     Some(event)
-}
-
-/// Where faults go.
-struct Faults<'t> {
-    text: &'t str,
-    file: &'t str,
-    found: Vec<Fault>,
-}
-
-impl Faults<'_> {
-    fn add(&mut self, at: Range<usize>, message: &str) {
-        let before = self.text.get(..at.start).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        self.found.push(Fault { file: self.file.to_owned(), line, column, message: message.to_owned() });
-    }
-}
-
-/// One table of the map while it is read.
-struct Table<'e, 'f, 't> {
-    entries: &'e DeTable<'e>,
-    at: Range<usize>,
-    faults: &'f mut Faults<'t>,
-}
-
-impl<'e> Table<'e, '_, '_> {
-    fn get(&self, key: &str) -> Option<&'e Spanned<DeValue<'e>>> {
-        self.entries.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
-    }
-
-    /// A fault of the value of `key`.
-    fn fault(&mut self, key: &str, message: &str) {
-        let at = self.get(key).map_or(self.at.clone(), Spanned::span);
-        self.faults.add(at, &format!("{key}: {message}"));
-    }
-
-    fn missing(&mut self, key: &str, expected: &str) {
-        self.faults.add(self.at.clone(), &format!("{key}: missing; expected {expected}"));
-    }
-
-    fn text(&mut self, key: &str) -> Option<String> {
-        match self.get(key)?.get_ref() {
-            DeValue::String(text) => Some(text.clone().into_owned()),
-            other => {
-                let found = other.type_str();
-                self.fault(key, &format!("expected a text, found {found}"));
-                None
-            }
-        }
-    }
-
-    fn required(&mut self, key: &str, expected: &str) -> Option<String> {
-        if self.get(key).is_none() {
-            self.missing(key, expected);
-        }
-        self.text(key)
-    }
-
-    /// A list of texts, each with where it stands.
-    fn texts(&mut self, key: &str) -> Vec<(String, Range<usize>)> {
-        let Some(value) = self.get(key) else { return Vec::new() };
-        let DeValue::Array(list) = value.get_ref() else {
-            self.fault(key, "expected a list of texts");
-            return Vec::new();
-        };
-        let mut texts = Vec::new();
-        for entry in list.iter() {
-            match entry.get_ref() {
-                DeValue::String(text) => texts.push((text.clone().into_owned(), entry.span())),
-                other => {
-                    let message = format!("{key}: expected a text, found {}", other.type_str());
-                    self.faults.add(entry.span(), &message);
-                }
-            }
-        }
-        texts
-    }
-
-    /// A table of texts, in order of the text.
-    fn pairs(&mut self, key: &str) -> Vec<(String, String)> {
-        let Some(value) = self.get(key) else { return Vec::new() };
-        let DeValue::Table(entries) = value.get_ref() else {
-            self.fault(key, "expected a table of texts");
-            return Vec::new();
-        };
-        let mut pairs = Vec::new();
-        for (name, value) in entries {
-            match value.get_ref() {
-                DeValue::String(text) => {
-                    pairs.push((name.span().start, (name.get_ref().clone().into_owned(), text.clone().into_owned())));
-                }
-                other => {
-                    let message = format!("{key}.{}: expected a text, found {}", name.get_ref(), other.type_str());
-                    self.faults.add(value.span(), &message);
-                }
-            }
-        }
-        pairs.sort_by_key(|(at, _)| *at);
-        pairs.into_iter().map(|(_, pair)| pair).collect()
-    }
-
-    fn refuse_others(&mut self, known: &[&str]) {
-        for name in self.entries.keys() {
-            if !known.contains(&name.get_ref().as_ref()) {
-                let near = nearest(name.get_ref(), known.iter().copied());
-                self.faults.add(name.span(), &format!("{:?} is no key here{near}", name.get_ref()));
-            }
-        }
-    }
-}
-
-/// `; did you mean "…"?` where one of `known` is near.
-pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
-    known
-        .map(|candidate| (strsim::jaro_winkler(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, candidate)| format!("; did you mean {candidate:?}?"))
-        .unwrap_or_default()
 }

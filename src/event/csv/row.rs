@@ -6,11 +6,12 @@ use std::io::{self, Read};
 use ::csv::{ByteRecord, ReaderBuilder};
 
 use super::change::Changes;
-use super::events::{CsvEvents, RejectedRow, Sym, Texts, event_id};
 use super::lead::Leads;
-use super::map::{CsvMap, Layout, nearest};
+use super::map::{CsvMap, Layout};
 use super::time::read_instant;
 use crate::event::check::{check_attribute, name, wrong_type};
+use crate::event::export::{Exported, RejectedRow, Sym, Texts, event_id};
+use crate::event::map_file::nearest;
 use crate::event::object::{Field, clip};
 use crate::event::{FactKind, MAX_EVENT_BYTES, Reason, Rejection};
 use crate::time::Timestamp;
@@ -27,11 +28,11 @@ pub enum CsvError {
     Columns(Vec<String>),
 }
 
-/// Reads a whole file. Rows that are at fault are kept in [`CsvEvents::rejected`], and the others go on.
+/// Reads a whole file. Rows that are at fault are kept in [`Exported::rejected`], and the others go on.
 ///
 /// # Errors
 /// [`CsvError`] where nothing can be read: the medium fails, or the header lacks columns that the map names.
-pub fn read_csv<R: Read>(reader: R, map: &CsvMap) -> Result<CsvEvents, CsvError> {
+pub fn read_csv<R: Read>(reader: R, map: &CsvMap) -> Result<Exported, CsvError> {
     // Rows of another length are refused one by one, below.
     let mut csv = ReaderBuilder::new().delimiter(map.delimiter).flexible(true).from_reader(reader);
     let header = csv.byte_headers().map_err(io_error)?.clone();
@@ -51,14 +52,14 @@ pub fn read_csv<R: Read>(reader: R, map: &CsvMap) -> Result<CsvEvents, CsvError>
         return Err(CsvError::Columns(columns.faults));
     }
     let mut record = ByteRecord::new();
-    let mut count = 0;
+    let mut lines: Vec<u32> = Vec::new();
     while csv.read_byte_record(&mut record).map_err(io_error)? {
-        count += 1;
         let begun = record.position().map_or(0, ::csv::Position::line);
         let inside = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
         // Blank lines before the row are passed with it.
         let line = begun.max(csv.position().line().saturating_sub(inside + own_feed));
-        let row = Row { record: &record, line, number: count };
+        lines.push(u32::try_from(line).unwrap_or(u32::MAX));
+        let row = Row { record: &record, line, number: lines.len() as u64 };
         match rows.lead(&row, &lead, header.len()) {
             Ok(lead) => match &mut taker {
                 Taker::Changes(changes) => changes.take(&row, lead, &mut rows),
@@ -71,7 +72,7 @@ pub fn read_csv<R: Read>(reader: R, map: &CsvMap) -> Result<CsvEvents, CsvError>
         Taker::Changes(changes) => changes.finish(),
         Taker::Leads(leads) => leads.finish(),
     };
-    Ok(CsvEvents::new(map.source.clone(), rows.texts, drafts, rows.rejected, count))
+    Ok(Exported::new(map.source.clone(), rows.texts, drafts, rows.rejected, lines))
 }
 
 /// Which layout takes the rows.

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 /// One way of writing an instant.
 #[derive(Clone, Debug)]
-pub(super) enum TimeFormat {
+pub(in crate::event) enum TimeFormat {
     Rfc3339,
     EpochSeconds,
     EpochMs,
@@ -18,7 +18,7 @@ pub(super) enum TimeFormat {
 
 impl TimeFormat {
     /// `None`: neither a known word nor a pattern.
-    pub(super) fn parse(text: &str) -> Option<TimeFormat> {
+    pub(in crate::event) fn parse(text: &str) -> Option<TimeFormat> {
         match text {
             "rfc3339" => Some(TimeFormat::Rfc3339),
             "epoch_seconds" => Some(TimeFormat::EpochSeconds),
@@ -62,9 +62,14 @@ impl TimeFormat {
 }
 
 /// The instant that `text` writes, by the first format that reads all of it, from 1970 to 9999.
-pub(super) fn read_instant(text: &str, formats: &[TimeFormat], zone: Tz) -> Option<Timestamp> {
+pub(in crate::event) fn read_instant(text: &str, formats: &[TimeFormat], zone: Tz) -> Option<Timestamp> {
     let instant = formats.iter().find_map(|format| format.read(text, zone))?;
     (0..=Timestamp::LAST_PRINTABLE.ms()).contains(&instant.ms()).then_some(instant)
+}
+
+/// Whether `format`, as a map writes it, reads all of `text`.
+pub fn reads_instant(text: &str, format: &str, zone: Tz) -> bool {
+    TimeFormat::parse(format).is_some_and(|format| read_instant(text, &[format], zone).is_some())
 }
 
 /// A wall-clock time that falls into a gap is read with the offset in force before the gap; in a fold it is the first

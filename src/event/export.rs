@@ -1,4 +1,4 @@
-//! What a file said: events in few bytes each, and the rows that were refused.
+//! What an exported file said: events in few bytes each, by event time, and the rows that were refused.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,16 +9,16 @@ use crate::time::Timestamp;
 
 /// A text of the file, kept once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Sym(u32);
+pub(in crate::event) struct Sym(u32);
 
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub(in crate::event) struct Texts {
     known: HashMap<Arc<str>, Sym>,
     all: Vec<Arc<str>>,
 }
 
 impl Texts {
-    pub(super) fn sym(&mut self, text: &str) -> Sym {
+    pub(in crate::event) fn sym(&mut self, text: &str) -> Sym {
         if let Some(sym) = self.known.get(text) {
             return *sym;
         }
@@ -30,40 +30,43 @@ impl Texts {
         sym
     }
 
-    pub(super) fn text(&self, sym: Sym) -> &str {
+    pub(in crate::event) fn text(&self, sym: Sym) -> &str {
         self.all.get(sym.0 as usize).map_or("", |text| text)
     }
 }
 
 /// An event before it is put together.
 #[derive(Clone, Debug)]
-pub(super) struct Draft {
-    pub(super) time: Timestamp,
+pub(in crate::event) struct Draft {
+    pub(in crate::event) time: Timestamp,
     /// Of its row in the file, from 1.
-    pub(super) row: u64,
-    pub(super) kind: FactKind,
-    pub(super) lead: Sym,
+    pub(in crate::event) row: u64,
+    pub(in crate::event) kind: FactKind,
+    pub(in crate::event) lead: Sym,
     /// Makes the id unlike those of other events of this kind and row.
-    pub(super) suffix: Option<Sym>,
+    pub(in crate::event) suffix: Option<Sym>,
     /// Status, kind of activity or survivor of a merge, as the kind of event has it.
-    pub(super) word: Option<Sym>,
-    pub(super) owner: Option<Sym>,
-    pub(super) team: Option<Sym>,
-    pub(super) automated: bool,
+    pub(in crate::event) word: Option<Sym>,
+    pub(in crate::event) owner: Option<Sym>,
+    pub(in crate::event) team: Option<Sym>,
+    pub(in crate::event) automated: bool,
     /// Attribute names and values.
-    pub(super) attributes: Box<[(Sym, Sym)]>,
-    pub(super) opportunity: Option<Box<OpportunityDraft>>,
+    pub(in crate::event) attributes: Box<[(Sym, Sym)]>,
+    pub(in crate::event) opportunity: Option<Box<OpportunityDraft>>,
 }
 
+/// What docs/replay.md says of the memory that an export takes.
+const _: () = assert!(size_of::<Draft>() + size_of::<u32>() <= 96);
+
 #[derive(Clone, Debug, Default)]
-pub(super) struct OpportunityDraft {
-    pub(super) id: Option<Sym>,
-    pub(super) value: Option<f64>,
-    pub(super) currency: Option<Sym>,
+pub(in crate::event) struct OpportunityDraft {
+    pub(in crate::event) id: Option<Sym>,
+    pub(in crate::event) value: Option<f64>,
+    pub(in crate::event) currency: Option<Sym>,
 }
 
 impl Draft {
-    pub(super) fn new(kind: FactKind, lead: Sym, row: u64, time: Timestamp) -> Self {
+    pub(in crate::event) fn new(kind: FactKind, lead: Sym, row: u64, time: Timestamp) -> Self {
         Draft {
             time,
             row,
@@ -93,36 +96,43 @@ pub struct RejectedRow {
 
 /// The events of a file, by event time; ties in order of the file.
 #[derive(Debug)]
-pub struct CsvEvents {
+pub struct Exported {
     source: String,
     texts: Texts,
     drafts: Vec<Draft>,
     /// In order of the file.
     pub rejected: Vec<RejectedRow>,
-    /// Rows read, without the header.
-    pub rows: u64,
+    /// The line on which each row begins.
+    lines: Vec<u32>,
 }
 
-impl CsvEvents {
-    pub(super) fn new(
+impl Exported {
+    pub(in crate::event) fn new(
         source: String,
         texts: Texts,
         mut drafts: Vec<Draft>,
         mut rejected: Vec<RejectedRow>,
-        rows: u64,
+        lines: Vec<u32>,
     ) -> Self {
         drafts.sort_by_key(|draft| (draft.time, draft.row));
         rejected.sort_by_key(|rejected| rejected.row);
-        CsvEvents { source, texts, drafts, rejected, rows }
+        Exported { source, texts, drafts, rejected, lines }
     }
 
     pub fn len(&self) -> usize {
         self.drafts.len()
     }
 
-    /// The row of the file, from 1 without the header, that the event of this index comes from.
-    pub fn row(&self, index: usize) -> Option<u64> {
-        self.drafts.get(index).map(|draft| draft.row)
+    /// Rows read, without a header.
+    pub fn rows(&self) -> u64 {
+        self.lines.len() as u64
+    }
+
+    /// Line and row of the file, both from 1, that the event of this index comes from; the header is no row.
+    pub fn place(&self, index: usize) -> (u64, u64) {
+        let row = self.drafts.get(index).map_or(0, |draft| draft.row);
+        let line = row.checked_sub(1).and_then(|at| self.lines.get(at as usize));
+        (line.map_or(0, |line| u64::from(*line)), row)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -165,7 +175,7 @@ impl CsvEvents {
 }
 
 /// `LEAD:ROW:KIND[:COLUMN]`: the same whenever the same file is read again.
-pub(super) fn event_id(lead: &str, row: u64, kind: FactKind, suffix: Option<&str>) -> String {
+pub(in crate::event) fn event_id(lead: &str, row: u64, kind: FactKind, suffix: Option<&str>) -> String {
     let kind = kind.type_name();
     let kind = kind.strip_prefix("lead.").unwrap_or(kind);
     match suffix {

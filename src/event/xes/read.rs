@@ -1,0 +1,261 @@
+//! The file, element by element. Damage costs the trace in which it stands: reading goes on at the next one.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use quick_xml::Reader;
+use quick_xml::XmlVersion;
+use quick_xml::events::{BytesStart, Event as Xml};
+
+use super::map::XesMap;
+use super::trace::{Happened, Log, Said, Trace};
+use crate::event::check::wrong_type;
+use crate::event::export::{Exported, Texts};
+use crate::event::{MAX_EVENT_BYTES, Reason, Rejection};
+
+/// Why a file cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum XesError {
+    #[error("cannot read the file: {0}")]
+    Io(#[from] io::Error),
+    #[error("the file is no XES log: expected a <log> with <trace> elements, found {0}")]
+    NoLog(String),
+}
+
+/// More elements inside one another are damage.
+const MOST_DEPTH: usize = 64;
+
+/// Reads a whole file. Events and traces that are at fault are kept in [`Exported::rejected`], and the others go on.
+///
+/// # Errors
+/// [`XesError`] where nothing can be read: the medium fails, or it is no log.
+pub fn read_xes<R: Read>(reader: R, map: &XesMap) -> Result<Exported, XesError> {
+    let mut xml = Reader::from_reader(Lines { inner: BufReader::with_capacity(1 << 16, reader), lines: 0 });
+    // Elements are paired here, so that damage ends one trace and not the file.
+    xml.config_mut().check_end_names = false;
+    xml.config_mut().allow_unmatched_ends = true;
+    xml.config_mut().allow_dangling_amp = true;
+    let mut walk = Walk {
+        log: Log { map, texts: Texts::default(), drafts: Vec::new(), rejected: Vec::new() },
+        open: Vec::new(),
+        lost: false,
+        trace: Trace::default(),
+        bytes: 0,
+        lines: Vec::new(),
+        begun: false,
+    };
+    let mut buffer = Vec::new();
+    loop {
+        buffer.clear();
+        let before = xml.buffer_position();
+        let read = xml.read_event_into(&mut buffer);
+        match read {
+            Ok(Xml::Eof) => break,
+            Ok(event) => {
+                let outcome = walk.event(&event);
+                let line = 1 + xml.get_ref().lines;
+                walk.settle(outcome, line)?;
+            }
+            Err(quick_xml::Error::Io(error)) => {
+                return Err(XesError::Io(io::Error::new(error.kind(), error.to_string())));
+            }
+            Err(error) => {
+                let message = error.to_string();
+                let line = 1 + xml.get_ref().lines;
+                walk.settle(Step::Damage(message), line)?;
+                if xml.buffer_position() == before {
+                    break;
+                }
+            }
+        }
+    }
+    walk.finish(1 + xml.get_ref().lines)
+}
+
+/// What one piece of XML leads to.
+enum Step {
+    Nothing,
+    /// A `<trace>` or `<event>` has begun: its place is where its tag ends.
+    TraceBegun,
+    EventBegun,
+    TraceEnded,
+    Damage(String),
+}
+
+struct Walk<'m> {
+    log: Log<'m>,
+    /// Names of the open elements.
+    open: Vec<String>,
+    /// Damage was met: nothing counts until the next trace begins.
+    lost: bool,
+    trace: Trace,
+    /// Of the current event, so that none takes all memory.
+    bytes: usize,
+    /// The line on which each event begins.
+    lines: Vec<u32>,
+    /// A `<log>` was seen.
+    begun: bool,
+}
+
+impl Walk<'_> {
+    fn event(&mut self, event: &Xml<'_>) -> Step {
+        match event {
+            Xml::Start(tag) => self.start(tag, true),
+            Xml::Empty(tag) => self.start(tag, false),
+            Xml::End(tag) => self.end(tag.local_name().as_ref()),
+            _ => Step::Nothing,
+        }
+    }
+
+    fn start(&mut self, tag: &BytesStart<'_>, opens: bool) -> Step {
+        let name = tag.local_name();
+        let name: &str = name.as_ref();
+        if !self.begun && name != "log" {
+            return Step::Damage(format!("<{name}>"));
+        }
+        if name == "trace" && self.lost {
+            self.lost = false;
+            self.open = vec!["log".to_owned()];
+        }
+        if self.lost {
+            return Step::Nothing;
+        }
+        self.begun = true;
+        let within = self.open.last().map(String::as_str);
+        let step = match (within, name) {
+            (Some("log"), "trace") => {
+                self.trace = Trace::default();
+                Step::TraceBegun
+            }
+            (Some("trace"), "trace") => Step::Damage("a <trace> inside a <trace>".to_owned()),
+            (Some("trace"), "event") => Step::EventBegun,
+            (Some("log"), "event") => Step::Damage("an <event> outside of a <trace>".to_owned()),
+            (Some("trace" | "event"), _) => self.attribute(tag, within == Some("event")),
+            _ => Step::Nothing,
+        };
+        if opens {
+            if self.open.len() == MOST_DEPTH {
+                return Step::Damage(format!("more than {MOST_DEPTH} elements inside one another"));
+            }
+            self.open.push(name.to_owned());
+        }
+        match step {
+            Step::TraceBegun if !opens => Step::TraceEnded,
+            step => step,
+        }
+    }
+
+    /// `<string key="concept:name" value="…"/>` and its kin.
+    fn attribute(&mut self, tag: &BytesStart<'_>, of_event: bool) -> Step {
+        let mut key = None;
+        let mut value = None;
+        for attribute in tag.attributes().with_checks(false) {
+            let Ok(attribute) = attribute else { return Step::Damage("an attribute that cannot be read".to_owned()) };
+            let slot = match attribute.key.as_ref() {
+                "key" => &mut key,
+                "value" => &mut value,
+                _ => continue,
+            };
+            match attribute.normalized_value(XmlVersion::Implicit1_0) {
+                Ok(text) => *slot = Some(text.into_owned()),
+                Err(error) => return Step::Damage(error.to_string()),
+            }
+        }
+        let (Some(key), Some(value)) = (key, value) else { return Step::Nothing };
+        self.bytes += key.len() + value.len();
+        if self.bytes > MAX_EVENT_BYTES {
+            return Step::Damage(format!("an event of more than the {MAX_EVENT_BYTES} bytes allowed"));
+        }
+        let said: Option<&mut Said> = match of_event {
+            true => self.trace.events.last_mut().map(|event| &mut event.said),
+            false => Some(&mut self.trace.said),
+        };
+        if let Some(said) = said {
+            said.insert(key, value);
+        }
+        Step::Nothing
+    }
+
+    fn end(&mut self, name: &str) -> Step {
+        if self.lost {
+            return Step::Nothing;
+        }
+        match self.open.pop() {
+            Some(open) if open == name => {}
+            Some(open) => return Step::Damage(format!("</{name}> where </{open}> was expected")),
+            None => return Step::Damage(format!("</{name}> that nothing opened")),
+        }
+        match (name, self.open.last().map(String::as_str)) {
+            ("trace", Some("log")) => Step::TraceEnded,
+            _ => Step::Nothing,
+        }
+    }
+
+    fn settle(&mut self, step: Step, line: u64) -> Result<(), XesError> {
+        match step {
+            Step::Nothing => {}
+            Step::TraceBegun => {
+                self.bytes = 0;
+                self.trace.line = line;
+            }
+            Step::EventBegun => {
+                self.bytes = 0;
+                self.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
+                self.trace.events.push(Happened { line, row: self.lines.len() as u64, said: Said::default() });
+            }
+            Step::TraceEnded => {
+                let trace = std::mem::take(&mut self.trace);
+                self.log.take(&trace);
+            }
+            Step::Damage(found) if !self.begun => return Err(XesError::NoLog(found)),
+            Step::Damage(found) => {
+                if !self.lost {
+                    let inside =
+                        if self.open.iter().any(|name| name == "trace") { ", and its trace is left out" } else { "" };
+                    let rejection = wrong_type("the log", "well-formed XES", &format!("{found}{inside}"));
+                    self.log.refuse(line, self.lines.len() as u64, rejection);
+                }
+                self.lost = true;
+                self.trace = Trace::default();
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, line: u64) -> Result<Exported, XesError> {
+        if !self.begun {
+            return Err(XesError::NoLog("nothing".to_owned()));
+        }
+        if !self.lost && !self.open.is_empty() {
+            let detail = format!("the log: expected </{}>, found the end of the file", self.open.join("> inside <"));
+            self.log.refuse(line, self.lines.len() as u64, Rejection::new(Reason::WrongType, detail));
+        }
+        let Log { map, texts, drafts, rejected } = self.log;
+        Ok(Exported::new(map.source.clone(), texts, drafts, rejected, self.lines))
+    }
+}
+
+/// Counts the line breaks that were read.
+struct Lines<R> {
+    inner: BufReader<R>,
+    lines: u64,
+}
+
+impl<R: Read> Read for Lines<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(out)?;
+        self.lines += out[..count].iter().filter(|byte| **byte == b'\n').count() as u64;
+        Ok(count)
+    }
+}
+
+impl<R: Read> BufRead for Lines<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        let read = self.inner.buffer();
+        self.lines += read[..amount.min(read.len())].iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.inner.consume(amount);
+    }
+}

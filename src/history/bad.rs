@@ -1,0 +1,69 @@
+//! What of a history could not be used: counted, the first ones listed, and judged against what is bearable.
+
+use std::collections::BTreeMap;
+
+use super::Place;
+use crate::event::Rejection;
+
+/// More are counted and not listed.
+pub const MOST_LISTED: usize = 20;
+
+/// The bad lines of one file.
+#[derive(Debug)]
+pub struct BadLines {
+    file: String,
+    /// Events looked at, good ones too.
+    all: u64,
+    bad: u64,
+    listed: Vec<String>,
+    reasons: BTreeMap<&'static str, u64>,
+}
+
+impl BadLines {
+    pub fn new(file: &str) -> Self {
+        BadLines { file: file.to_owned(), all: 0, bad: 0, listed: Vec::new(), reasons: BTreeMap::new() }
+    }
+
+    /// Every event passes here once: good, or with why it was refused.
+    pub fn count(&mut self, place: Place, refused: Option<&Rejection>) {
+        self.all += 1;
+        let Some(rejection) = refused else { return };
+        self.bad += 1;
+        *self.reasons.entry(rejection.reason.name()).or_default() += 1;
+        if self.listed.len() < MOST_LISTED {
+            self.listed.push(format!("{}:{}: {}: {}", self.file, place.line, rejection.reason, rejection.detail));
+        }
+    }
+
+    pub fn any(&self) -> bool {
+        self.bad > 0
+    }
+
+    /// For people: the first bad lines with their places, then how many there are by reason.
+    pub fn lines(&self) -> Vec<String> {
+        if self.bad == 0 {
+            return Vec::new();
+        }
+        let mut lines = self.listed.clone();
+        let more = self.bad - self.listed.len() as u64;
+        if more > 0 {
+            lines.push(format!("{}: {more} more; --rejected FILE has all of them", self.file));
+        }
+        let reasons: Vec<String> = self.reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+        let (events, were) = if self.bad == 1 { ("event", "was") } else { ("events", "were") };
+        lines.push(format!("{} {events} {were} refused: {}", self.bad, reasons.join(", ")));
+        lines
+    }
+
+    /// Whether more than `most_ppm` millionths are bad: then what, for people.
+    pub fn too_many(&self, most_ppm: u32) -> Option<String> {
+        let over = u128::from(self.bad) * 1_000_000 > u128::from(self.all) * u128::from(most_ppm);
+        over.then(|| {
+            let most = f64::from(most_ppm) / 10_000.0;
+            format!(
+                "{} of {} events of {} cannot be used, more than the {most}% of --max-bad",
+                self.bad, self.all, self.file
+            )
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! The bytes of a history: a file or stdin, as they are or compressed, told by their first bytes and not by their name.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use indicatif::ProgressBar;
+use zip::ZipArchive;
+
+use super::HistoryError;
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZIP: [u8; 4] = *b"PK\x03\x04";
+
+/// Hands the bytes of `path` (`-`: stdin) to `read`, unpacked. `bar` sees how many packed bytes were read.
+///
+/// # Errors
+/// Where the file cannot be opened, or is an archive of none or several files.
+pub fn with_reader<T>(
+    path: &Path,
+    bar: &ProgressBar,
+    read: impl FnOnce(&mut dyn Read) -> Result<T, HistoryError>,
+) -> Result<T, HistoryError> {
+    let file = path.display().to_string();
+    let fail = |error| HistoryError::Read { file: file.clone(), error };
+    let stdin = path == Path::new("-");
+    let mut raw: Box<dyn Read> = match stdin {
+        true => Box::new(io::stdin().lock()),
+        false => Box::new(bar.wrap_read(File::open(path).map_err(fail)?)),
+    };
+    let mut head = Vec::with_capacity(ZIP.len());
+    raw.by_ref().take(ZIP.len() as u64).read_to_end(&mut head).map_err(fail)?;
+    let mut whole = Cursor::new(head.clone()).chain(raw);
+    if head.starts_with(&GZIP) {
+        return read(&mut MultiGzDecoder::new(whole));
+    }
+    if !head.starts_with(&ZIP) {
+        return read(&mut whole);
+    }
+    // The list of an archive's files stands at its end.
+    let seekable = !stdin && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let archive = match seekable {
+        true => File::open(path).map_err(fail)?,
+        false => {
+            let mut copy = tempfile::tempfile().map_err(fail)?;
+            io::copy(&mut whole, &mut copy).map_err(fail)?;
+            copy.seek(SeekFrom::Start(0)).map_err(fail)?;
+            copy
+        }
+    };
+    in_archive(archive, &file, bar, read)
+}
+
+fn in_archive<T>(
+    archive: File,
+    file: &str,
+    bar: &ProgressBar,
+    read: impl FnOnce(&mut dyn Read) -> Result<T, HistoryError>,
+) -> Result<T, HistoryError> {
+    let fault = |error: zip::result::ZipError| match error {
+        zip::result::ZipError::Io(error) => HistoryError::read(file, error),
+        error => HistoryError::Fault(format!("{file}: {error}")),
+    };
+    bar.reset();
+    let mut archive = ZipArchive::new(bar.wrap_read(archive)).map_err(fault)?;
+    let mut inside: Vec<(usize, String)> = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index_raw(index).map_err(fault)?;
+        // What one system of desks adds to every archive.
+        let name = entry.name().to_owned();
+        if entry.is_file() && !name.starts_with("__MACOSX/") {
+            inside.push((index, name));
+        }
+    }
+    match inside.as_slice() {
+        [(index, _)] => read(&mut archive.by_index(*index).map_err(fault)?),
+        [] => Err(HistoryError::Fault(format!("{file}: the archive holds no file"))),
+        several => {
+            let names: Vec<&str> = several.iter().map(|(_, name)| name.as_str()).take(10).collect();
+            let message =
+                format!("{file}: expected an archive of one file, found {}: {}", several.len(), names.join(", "));
+            Err(HistoryError::Fault(message))
+        }
+    }
+}
