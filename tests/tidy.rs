@@ -26,6 +26,7 @@ const LAYERS: [&[&str]; 8] = [
         "demo",
         "notify",
         "schema",
+        "agreement",
         "history",
     ],
     &["cli"],

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod agreement;
 pub mod calendar;
 pub mod check;
 mod client;
@@ -45,6 +46,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Check(check::CheckArgs),
     Replay(replay::ReplayArgs),
+    Agreement(agreement::AgreementArgs),
     /// Add, subtract and measure durations as the policy does
     Calendar(calendar::CalendarArgs),
     Explain(explain::ExplainArgs),
@@ -62,6 +64,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Agreement(args) => agreement::run(&args),
         Command::Calendar(args) => calendar::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Load(args) => load::run(args),

@@ -357,6 +357,7 @@ fn commitment(table: &Table<'_, '_>) -> Option<Commitment> {
     let name = table.require("name", "a text").and_then(|value| value.string());
     let promised_by = table.string("promised_by");
     let promise = table.string("promise");
+    sla::warn_unsaid(table, "promised_by", promised_by.is_some());
     let count = table
         .require("count", "{ created = true }, { stage = \"...\" } or { sum = \"attribute\" }")
         .and_then(|value| count(&value.table("count")?));

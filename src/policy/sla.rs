@@ -127,16 +127,19 @@ pub fn share(text: &str) -> Option<u32> {
     (0 < ppm && ppm < 1_000_000).then_some(ppm)
 }
 
+/// Warns where the written agreement will say that something is not stated.
+pub fn warn_unsaid(table: &Table<'_, '_>, key: &str, said: bool) {
+    if !said {
+        table.source.warn(&table.span, format!("`{key}` is missing: the written agreement would lack it"));
+    }
+}
+
 pub fn parse(table: &Table<'_, '_>, ground: &Ground<'_>) -> Option<Sla> {
-    let source = table.source;
     let name = table.require("name", "a text").and_then(|value| value.string());
     let promised_by = table.string("promised_by");
     let promise = table.string("promise");
-    for (given, key) in [(promised_by.is_some(), "promised_by"), (promise.is_some(), "promise")] {
-        if !given {
-            source.warn(&table.span, format!("`{key}` is missing: the written agreement would lack it"));
-        }
-    }
+    warn_unsaid(table, "promised_by", promised_by.is_some());
+    warn_unsaid(table, "promise", promise.is_some());
     let calendar_value = table.get("calendar");
     let calendar = calendar_value.as_ref().and_then(|value| ground.calendar(value));
     let known_calendar = calendar_value.is_none() || calendar.is_some();
