@@ -4,13 +4,17 @@ mod model;
 mod schema_check;
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use model::generate::{PolicySpec, Record, TOLERANCE_MS, histories, policies, steps, words};
+use model::generate::{
+    PolicySpec, Record, Segment, SlaSpec, Starts, Stops, TOLERANCE_MS, histories, hours, policies, steps, words,
+};
 use model::tell::rank;
 use model::{Answer, Said, Step};
 use plazo::engine::{Applied, Options, Shard, inspect};
-use plazo::policy::Family;
+use plazo::event::{Fact, FactKind};
+use plazo::policy::{Family, Reopen};
 use plazo::time::{Timestamp, format_seconds};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -68,6 +72,20 @@ fn engine_line(event: &Value, ids: &BTreeMap<String, (usize, String)>) -> Line {
             }
         }
     }
+    line.insert("policy", text(&data["policy"]["effective_from"]));
+    let why = &data["explanation"];
+    if why.is_object() {
+        let list = |name: &str, one: fn(&Value) -> String| {
+            why[name].as_array().expect("a list").iter().map(one).collect::<Vec<_>>().join(",")
+        };
+        line.insert(
+            "counted",
+            text(&why["counted_from"]) + " " + &text(&why["measure"]) + " " + &text(&why["timezone"]),
+        );
+        line.insert("pauses", list("pauses", |pause| format!("{}..{}", pause["from"], pause["to"])));
+        line.insert("closed", list("closed_dates", |closed| format!("{} {}", closed["date"], closed["why"])));
+        line.insert("found_at", text(&data["found_at"]));
+    }
     if let Some(id) = data["retracts"].as_str() {
         let taken = ids.get(id).map_or_else(|| "nothing that was told".to_owned(), |(_, what)| what.clone());
         line.insert("retracts", taken);
@@ -113,6 +131,19 @@ fn model_line(notice: &Said, said: &[Said]) -> Line {
             notice.open_ms_by_owner.iter().map(|(name, ms)| format!("{name}={}", format_seconds(*ms))).collect();
         put("open_seconds_by_owner", Some(owners.join(",")));
     }
+    put("policy", Some(notice.effective_from.to_string()));
+    if let Some(why) = &notice.explanation {
+        let quoted = |at: Timestamp| format!("\"{at}\"");
+        let pauses = why
+            .pauses
+            .iter()
+            .map(|(from, to)| format!("{}..{}", quoted(*from), to.map_or_else(|| "null".to_owned(), quoted)));
+        let closed = why.closed_dates.iter().map(|(date, why)| format!("\"{date}\" \"{why}\""));
+        put("counted", Some(format!("{} {} {}", why.counted_from, why.measure, why.timezone)));
+        put("pauses", Some(pauses.collect::<Vec<_>>().join(",")));
+        put("closed", Some(closed.collect::<Vec<_>>().join(",")));
+        put("found_at", Some(notice.as_of.to_string()));
+    }
     if let Some(index) = notice.retracts {
         let taken = &said[index];
         let step = taken.step.as_ref().map_or(String::new(), |(_, text)| text.clone());
@@ -123,9 +154,7 @@ fn model_line(notice: &Said, said: &[Said]) -> Line {
 
 /// What is not compared, because the text leaves it open.
 fn loosen(line: &mut Line) {
-    if line["type"] != "sla.retracted" {
-        line.remove("reason");
-    } else {
+    if line["type"] == "sla.retracted" {
         // The words of a retraction but what it takes back, and whether a lead was reopened.
         line.retain(|field, _| matches!(*field, "type" | "as_of" | "lead_id" | "sla" | "retracts" | "reason"));
         if line.get("reason").is_some_and(|reason| reason != "reopened") {
@@ -279,25 +308,179 @@ fn transcript(history: &[Record]) -> String {
     out
 }
 
-#[test]
+/// Seeds that are played every time, so that a run says the same tomorrow.
+const SEEDS: [u64; 4] = [1, 2, 3, 4];
+
+/// One more, another each time; or the one that is asked for. PROPTEST_CASES looks further.
 #[expect(clippy::disallowed_methods, reason = "a test reads which seed to play")]
-fn engine_and_naive_model_tell_the_same() {
-    // One seed, so that a run says the same tomorrow; PROPTEST_CASES and PROPTEST_RNG_SEED look further.
-    let seed = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let config = Config { failure_persistence: None, rng_seed: RngSeed::Fixed(seed), ..Config::default() };
-    let mut runner = TestRunner::new(config);
-    let result = runner.run(&(policies(), histories()), |(spec, history)| {
-        let found = differences(&spec, &history);
-        if found.is_empty() {
-            return Ok(());
-        }
-        Err(TestCaseError::fail(format!(
-            "\npolicy:{spec:?}\nhistory:\n{}\ndifferences:\n  {}\n",
-            transcript(&history),
-            found.join("\n  ")
-        )))
-    });
-    if let Err(failure) = result {
-        panic!("{failure}");
+fn seeds() -> Vec<u64> {
+    let asked = std::env::var("PROPTEST_RNG_SEED").ok().and_then(|seed| seed.parse().ok());
+    match asked {
+        Some(seed) => vec![seed],
+        None => SEEDS.into_iter().chain([RandomState::new().hash_one(0) >> 32]).collect(),
     }
+}
+
+#[test]
+fn engine_and_naive_model_tell_the_same() {
+    for seed in seeds() {
+        println!("PROPTEST_RNG_SEED={seed}");
+        let config = Config { failure_persistence: None, rng_seed: RngSeed::Fixed(seed), ..Config::default() };
+        let result = TestRunner::new(config).run(&(policies(), histories()), |(spec, history)| {
+            let found = differences(&spec, &history);
+            if found.is_empty() {
+                return Ok(());
+            }
+            Err(TestCaseError::fail(told(&spec, &history, &found)))
+        });
+        if let Err(failure) = result {
+            panic!("PROPTEST_RNG_SEED={seed} cargo test --test model_agreement\n{failure}");
+        }
+    }
+}
+
+fn told(spec: &PolicySpec, history: &[Record], found: &[String]) -> String {
+    format!("\npolicy:{spec:?}\nhistory:\n{}\ndifferences:\n  {}\n", transcript(history), found.join("\n  "))
+}
+
+// Cases that were found so: hours since the record before, hours by which it is late, what it says.
+
+type Telling = (i64, i64, Fact<'static>);
+
+fn agree_under(spec: &PolicySpec, lines: &[Telling]) {
+    let record = |(wait, late, fact): &Telling| Record {
+        lead: 0,
+        wait: *wait,
+        late: *late,
+        fact: fact.clone(),
+        repeats: None,
+        pass: true,
+    };
+    let history: Vec<Record> = lines.iter().map(record).collect();
+    let found = differences(spec, &history);
+    assert!(found.is_empty(), "{}", told(spec, &history, &found));
+}
+
+fn agree(sla: SlaSpec, lines: &[Telling]) {
+    agree_under(&PolicySpec::one(sla), lines);
+}
+
+fn disposition() -> SlaSpec {
+    SlaSpec { calendar: None, ..SlaSpec::new(Starts::Assigned, Stops::AnyDisposition, "4 hours") }
+}
+
+fn assigned(owner: &'static str) -> Fact<'static> {
+    Fact { owner: Some(owner.into()), ..Fact::new(FactKind::Assigned) }
+}
+
+fn status(to: &'static str) -> Fact<'static> {
+    Fact { status: Some(to.into()), ..Fact::new(FactKind::StatusChanged) }
+}
+
+fn respond_by(hour: i64, fact: Fact<'static>) -> Fact<'static> {
+    Fact { attributes: [("respond_by".into(), hours(hour).to_string().into())].into_iter().collect(), ..fact }
+}
+
+fn updated(hour: i64) -> Fact<'static> {
+    respond_by(hour, Fact::new(FactKind::Updated))
+}
+
+#[test]
+fn a_pause_at_the_deadline_holds_the_ladder_also_where_the_source_then_gives_an_earlier_one() {
+    for (within, at) in [("24 hours", 0), ("2 hours", 3)] {
+        let sla = SlaSpec { at_most: Some("2 hours"), by: true, escalations: vec![within], ..disposition() };
+        agree(sla, &[(0, 0, assigned("ana")), (4, 0, status("on_hold")), (2, 0, updated(at))]);
+    }
+}
+
+#[test]
+fn what_is_broken_follows_the_source_where_targets_are_looked_at_again() {
+    let sla = SlaSpec { retarget: true, by: true, ..disposition() };
+    agree(sla, &[(0, 5, assigned("ana")), (0, 0, updated(0)), (3, 0, updated(8))]);
+}
+
+#[test]
+fn an_assignment_is_the_first_of_its_cycle_whatever_version_is_in_force() {
+    let from = |hour| PolicySpec { versions: vec![(hours(hour), vec![disposition()])] };
+    agree_under(&from(6), &[(0, 0, assigned("ana")), (8, 0, assigned("bea"))]);
+    let nobody = Fact { owner: Some("".into()), ..status("new") };
+    agree_under(
+        &from(6),
+        &[(0, 0, status("qualified")), (0, 0, assigned("ana")), (0, 0, nobody), (8, 0, assigned("ana"))],
+    );
+    let other = SlaSpec { starts: Starts::Created, ..disposition() };
+    let versions = vec![(hours(3), vec![other]), (hours(6), vec![disposition()])];
+    agree_under(&PolicySpec { versions }, &[(0, 0, Fact::new(FactKind::Created)), (8, 0, assigned("ana"))]);
+    let on_status = SlaSpec { starts: Starts::Status(&["working"]), ..disposition() };
+    let versions = vec![(hours(-3), vec![on_status]), (hours(6), vec![disposition()])];
+    agree_under(&PolicySpec { versions }, &[(0, 0, assigned("ana")), (8, 0, assigned("bea"))]);
+}
+
+#[test]
+fn a_restart_at_closing_time_leaves_a_paused_clock_paused() {
+    let sla = SlaSpec { restart: true, ..SlaSpec::new(Starts::Assigned, Stops::AnyDisposition, "end of business day") };
+    agree(sla, &[(2, 0, assigned("ana")), (1, 0, status("on_hold")), (7, 0, assigned("bea")), (20, 0, status("new"))]);
+}
+
+#[test]
+fn steps_that_fall_due_together_in_time_are_all_told() {
+    let sla = SlaSpec {
+        calendar: Some("plant"),
+        at_most: Some("2 hours"),
+        escalations: vec!["2 business hours", "1 business days"],
+        ..SlaSpec::new(Starts::Status(&["working"]), Stops::AnyActivity, "end of business day")
+    };
+    agree(sla, &[(11, 0, status("working")), (1, 0, status("on_hold"))]);
+}
+
+#[test]
+fn a_rung_that_another_target_puts_at_this_instant_or_before_is_passed_over() {
+    let segment = Some(Segment { when: "owner = \"bea\"", within: "8 hours", calendar: Some("plant") });
+    let sla = SlaSpec { retarget: true, restart: true, within: "8 hours", segment, ..disposition() };
+    let sla = SlaSpec { reminders: vec!["50%"], ..sla };
+    // Thursday: after the new owner's restart nothing is open before the deadline.
+    agree(sla.clone(), &[(74, 0, assigned("ana")), (3, 0, assigned("carl")), (0, 0, assigned("bea"))]);
+    let segment = Some(Segment { when: "owner = \"bea\"", within: "2 days", calendar: Some("plant") });
+    let sla = SlaSpec { calendar: Some("office"), restart: false, within: "2 days", segment, ..sla };
+    let sla = SlaSpec { at_most: Some("2 hours"), ..sla };
+    let held = Fact { owner: Some("ana".into()), ..status("on_hold") };
+    agree(sla, &[(3, 0, held), (7, 0, assigned("bea"))]);
+}
+
+#[test]
+fn a_clock_of_no_length_is_credited_to_who_holds_the_lead_as_it_starts() {
+    let sla = SlaSpec { starts: Starts::Status(&["new"]), stops: Stops::AnyActivity, ..disposition() };
+    let call = Fact { activity: Some("call".into()), ..Fact::new(FactKind::Activity) };
+    let north = Fact { team: Some("north".into()), ..status("new") };
+    agree(sla, &[(0, 0, call), (0, 0, assigned("ana")), (0, 0, north)]);
+}
+
+#[test]
+fn what_the_source_says_at_the_instant_of_the_stop_counts_up_to_the_fact_that_stops() {
+    let sla = SlaSpec { by: true, ..disposition() };
+    let told = [(0, 0, assigned("ana")), (1, 0, updated(1)), (0, 0, respond_by(2, status("qualified")))];
+    agree(sla.clone(), &told);
+    // Where the stop is taken back, all of it does.
+    let back = [told.as_slice(), &[(2, 0, updated(30)), (1, 0, status("new"))]].concat();
+    agree(SlaSpec { reopen: Reopen::Continue, ..sla }, &back);
+}
+
+#[test]
+fn a_restart_at_the_instant_of_a_stop_that_is_taken_back_counts() {
+    let sla = SlaSpec { reopen: Reopen::Continue, restart: true, ..disposition() };
+    let told = [(0, 0, assigned("ana")), (3, 0, assigned("bea")), (0, 0, status("qualified")), (2, 0, status("new"))];
+    agree(sla.clone(), &told);
+    let in_pause = [(0, 0, assigned("ana")), (1, 0, status("on_hold"))];
+    agree(sla, &[in_pause.as_slice(), &told[1..]].concat());
+}
+
+#[test]
+fn facts_at_the_instant_of_a_deletion_belong_to_the_old_life_of_a_clock_that_goes_on() {
+    let sla = SlaSpec { cancel_deleted: false, ..disposition() };
+    let deleted = || (1, 0, Fact::new(FactKind::Deleted));
+    agree(sla.clone(), &[(0, 0, assigned("ana")), deleted(), (0, 0, status("qualified"))]);
+    agree(sla.clone(), &[(0, 0, assigned("ana")), deleted(), (0, 0, assigned("bea")), (1, 0, status("qualified"))]);
+    // In the next life too the state that stopped it gives it back.
+    let sla = SlaSpec { reopen: Reopen::Continue, ..sla };
+    agree(sla, &[(0, 0, assigned("ana")), deleted(), (1, 0, status("qualified")), (1, 0, status("new"))]);
 }

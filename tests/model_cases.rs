@@ -6,7 +6,7 @@
 
 mod model;
 
-use model::generate::{BASE, PolicySpec, SlaSpec, Starts, Stops, TOLERANCE_MS, Touches, event, hours};
+use model::generate::{BASE, PolicySpec, Segment, SlaSpec, Starts, Stops, TOLERANCE_MS, Touches, event, hours};
 use model::{Answer, Run, Said, Step};
 use plazo::event::{Fact, FactKind};
 use plazo::policy::{Reopen, Stage};
@@ -113,11 +113,11 @@ fn respond_by(hour: i64) -> Fact<'static> {
 
 /// Assigned until any disposition, within eight elapsed hours.
 fn disposition() -> SlaSpec {
-    SlaSpec { calendar: false, ..SlaSpec::new(Starts::Assigned, Stops::AnyDisposition, "8 hours") }
+    SlaSpec { calendar: None, ..SlaSpec::new(Starts::Assigned, Stops::AnyDisposition, "8 hours") }
 }
 
 fn first_touch() -> SlaSpec {
-    SlaSpec { calendar: false, ..SlaSpec::new(Starts::Assigned, Stops::AnyActivity, "8 hours") }
+    SlaSpec { calendar: None, ..SlaSpec::new(Starts::Assigned, Stops::AnyActivity, "8 hours") }
 }
 
 #[test]
@@ -475,7 +475,8 @@ fn source(name: &'static str) -> Fact<'static> {
 
 /// Webinar leads within four hours, others within eight; a change chooses again.
 fn retargeted() -> SlaSpec {
-    SlaSpec { retarget: true, segment: Some(("source = \"webinar\"", "4 hours")), ..disposition() }
+    let webinar = Segment { when: "source = \"webinar\"", within: "4 hours", calendar: None };
+    SlaSpec { retarget: true, segment: Some(webinar), ..disposition() }
 }
 
 fn cadence() -> SlaSpec {
@@ -516,7 +517,12 @@ fn at_most_bounds_the_pauses_of_a_clock_together() {
 
 #[test]
 fn at_most_in_business_days_is_kept_between_pauses_as_open_time() {
-    let sla = SlaSpec { calendar: true, within: "8 business hours", at_most: Some("1 business days"), ..disposition() };
+    let sla = SlaSpec {
+        calendar: Some("office"),
+        within: "8 business hours",
+        at_most: Some("1 business days"),
+        ..disposition()
+    };
     // At most from Monday 10:00 to Tuesday 10:00: of its nine open hours six are used by 16:00, so that a pause from
     // Tuesday 12:00 is over at 15:00.
     Timeline::of(sla)

@@ -45,6 +45,14 @@ pub struct Hold {
     pub team: Sym,
 }
 
+/// What a clock that a state has stopped would have taken part in, had it run on (`reopen = "continue"`).
+#[derive(Clone, Debug, Default)]
+pub struct AfterEnd {
+    pub holds: SmallVec<[Hold; 1]>,
+    /// An attribute that gives a deadline appeared or changed.
+    pub source_spoke: bool,
+}
+
 #[derive(Clone, Debug)]
 pub struct Clock {
     pub family: u16,
@@ -64,6 +72,8 @@ pub struct Clock {
     before_pause: Timestamp,
     /// The deadline passed with the clock running.
     pub breached: bool,
+    /// That was so by the facts before those of the present instant.
+    pub(super) broken: bool,
     pub paused: bool,
     pub pauses: SmallVec<[PauseSpan; 2]>,
     /// When the running pause has lasted as long as the SLA allows (`at_most`); `MAX` without such a bound.
@@ -71,19 +81,18 @@ pub struct Clock {
     /// What the pauses so far left of `at_most`, in its own measure: milliseconds. `None`: all of it.
     pause_left_ms: Option<i64>,
     pub holds: SmallVec<[Hold; 2]>,
+    /// What came after it was stopped: it has part in the clock if that is taken back.
+    pub(super) after_end: AfterEnd,
     /// Somebody held the lead since the start, so that the next assignment is a reassignment.
     pub was_held: bool,
     /// Instants of the reminders; `MAX` while held by a pause.
     pub rungs: SmallVec<[Timestamp; 4]>,
     /// Rungs that the clock reached while it ran: a resume leaves them where they were.
     reached: SmallVec<[bool; 4]>,
-    /// Since when the rungs stand where they stand.
-    armed_at: Timestamp,
+    /// Since when the rungs stand where they stand: one that was not after that is passed over.
+    pub(super) armed_at: Timestamp,
     /// Instants of the ladder; `MAX` while held by a pause.
     pub steps: SmallVec<[Timestamp; 4]>,
-    steps_left_ms: SmallVec<[i64; 4]>,
-    /// The ladder when the running pause began, so that a pause of no length changes nothing.
-    steps_before_pause: SmallVec<[Timestamp; 4]>,
     pub end: Option<End>,
     /// It was stopped, and a reopening told that it was not.
     pub revived: bool,
@@ -108,18 +117,18 @@ impl Clock {
             deadline: Deadline::At(Timestamp::MAX),
             before_pause: Timestamp::MAX,
             breached: false,
+            broken: false,
             paused: false,
             pauses: SmallVec::new(),
             pause_until: Timestamp::MAX,
             pause_left_ms: None,
             holds: SmallVec::new(),
+            after_end: AfterEnd::default(),
             was_held: false,
             rungs: SmallVec::new(),
             reached: SmallVec::new(),
             armed_at: start,
             steps: SmallVec::new(),
-            steps_left_ms: SmallVec::new(),
-            steps_before_pause: SmallVec::new(),
             end: None,
             revived: false,
             fresh: true,
@@ -218,26 +227,12 @@ impl Clock {
         let Deadline::At(due) = self.deadline else { return };
         self.before_pause = due;
         let target = self.promise(rules);
-        // Saves nothing where it begins at the deadline (12.19). One that the source moves into a pause that lasts waits.
-        let began = self.pauses.last().map_or(now, |pause| pause.from);
-        let since = if self.moved_by_source(rules) || due <= began { began } else { now };
-        if due <= since {
+        // Saves nothing where it begins at the deadline (12.19).
+        if self.pauses.last().is_some_and(|pause| due <= pause.from) {
             self.breached = true;
         }
         if self.breached {
-            self.steps_left_ms.clear();
-            self.steps_before_pause.clone_from(&self.steps);
-            for (index, step) in self.steps.iter_mut().enumerate() {
-                let measure =
-                    Measure::of_duration(&target.schedule, &rules.sla(self.version, self.sla).escalations[index].after);
-                // What is told with the breach is not held.
-                let left = if *step < since || *step == due { -1 } else { measure.between(since, *step) };
-                if left >= 0 {
-                    *step = Timestamp::MAX;
-                }
-                self.steps_left_ms.push(left);
-            }
-            return;
+            return self.climb(rules);
         }
         if !self.moved_by_source(rules) {
             self.deadline = Deadline::Remaining(Measure::of_target(target).between(now, due));
@@ -281,18 +276,7 @@ impl Clock {
             self.pause_left_ms = Some(left.max(0));
         }
         if self.breached {
-            if began == Some(now) {
-                self.steps = std::mem::take(&mut self.steps_before_pause);
-                return;
-            }
-            for (index, left) in self.steps_left_ms.iter().enumerate() {
-                let measure =
-                    Measure::of_duration(&target.schedule, &rules.sla(self.version, self.sla).escalations[index].after);
-                if *left >= 0 {
-                    self.steps[index] = measure.add(now, *left);
-                }
-            }
-            return;
+            return self.climb(rules);
         }
         let due = match self.deadline {
             _ if began == Some(now) => self.before_pause,
@@ -323,21 +307,44 @@ impl Clock {
         }
     }
 
-    /// The state that had stopped it was left: it was not stopped after all. A pause that the stop had ended stays ended.
+    /// The state that had stopped it was left: it was not stopped after all. A pause that the stop had ended stays ended; a
+    /// restart of that very instant, who held the lead since and what the source said since count.
     pub(super) fn revive(&mut self, rules: &Rules) {
         self.revived = true;
-        if let Some(end) = self.end.take()
-            && self.paused
-        {
+        let Some(end) = self.end.take() else { return };
+        if self.paused {
             self.resume(rules, end.at);
         }
+        let after_end = std::mem::take(&mut self.after_end);
+        for hold in after_end.holds {
+            self.hold_by(hold);
+        }
+        if std::mem::take(&mut self.rebased)
+            && let Promise::Within(duration) = &self.promise(rules).promise
+        {
+            self.base = end.at;
+            let due = self.due_after_pauses(self.promise(rules), duration, end.at);
+            self.allow(rules, due, end.at);
+        }
+        self.source_spoke |= after_end.source_spoke;
+    }
+
+    pub(super) fn hold_by(&mut self, hold: Hold) {
+        match self.holds.last_mut() {
+            Some(last) if last.from == hold.from => *last = hold,
+            _ => self.holds.push(hold),
+        }
+    }
+
+    /// From where what lies before the deadline is counted: a deadline that the source gives knows no restart.
+    pub fn counted_from(&self, rules: &Rules) -> Timestamp {
+        if self.moved_by_source(rules) { self.start } else { self.base }
     }
 
     /// Finds the instants that the target gives, when the clock is new or its allowance starts again at `now`.
     pub(super) fn allow(&mut self, rules: &Rules, due: Timestamp, now: Timestamp) {
         let arming = if self.fresh { Arming::Started } else { Arming::Moved };
         self.fresh = false;
-        self.rebased = false;
         self.source_spoke = false;
         self.deadline = Deadline::At(due);
         self.before_pause = due;
@@ -365,17 +372,28 @@ impl Clock {
         due
     }
 
-    /// Milliseconds of a measure that the clock ran from its base to `to`, pauses left out.
-    fn ran(&self, measure: Measure<'_>, to: Timestamp) -> i64 {
-        let paused: i64 = self
-            .pauses
-            .iter()
-            .map(|pause| {
-                let (from, until) = (pause.from.max(self.base), pause.to.unwrap_or(to).min(to));
-                if from < until { measure.between(from, until) } else { 0 }
-            })
-            .sum();
-        measure.between(self.base, to) - paused
+    /// Where a share of what lies between `base` and the deadline is used up, pauses left out; a pause that lasts counts up to
+    /// `now`. A share that ends where a pause begins waits for its end.
+    fn share(&self, measure: Measure<'_>, ppm: u32, (base, due): (Timestamp, Timestamp), now: Timestamp) -> Timestamp {
+        let mut spans: SmallVec<[(Timestamp, Timestamp); 4]> = SmallVec::new();
+        let mut from = base;
+        for pause in &self.pauses {
+            let (begins, ends) = (pause.from.max(base), pause.to.unwrap_or(now));
+            if begins < ends && begins < due {
+                spans.push((from, begins));
+                from = ends;
+            }
+        }
+        let whole: i64 = spans.iter().chain([&(from, due)]).map(|(from, to)| measure.between(*from, *to)).sum();
+        let mut left = ((i128::from(whole.max(0)) * i128::from(ppm) + 999_999) / 1_000_000) as i64;
+        for (from, to) in spans {
+            let span = measure.between(from, to);
+            if left < span {
+                return measure.add(from, left);
+            }
+            left -= span;
+        }
+        measure.add(from, left)
     }
 
     fn arm(&mut self, rules: &Rules, now: Timestamp, arming: Arming) {
@@ -383,6 +401,9 @@ impl Clock {
         let sla = self.rule(rules);
         let target = self.promise(rules);
         let clock_measure = Measure::of_schedule(&target.schedule);
+        let base = self.counted_from(rules);
+        // A pause of no length has changed nothing.
+        let resumed = arming == Arming::Resumed && self.pauses.last().is_none_or(|pause| pause.from < now);
         self.note_reached(now);
         let before = std::mem::take(&mut self.rungs);
         for (index, reminder) in sla.reminders.iter().enumerate() {
@@ -394,21 +415,11 @@ impl Clock {
                 self.rungs.push(told);
                 continue;
             }
-            // Pauses since the base have moved what a share is of.
-            let resumes = arming == Arming::Resumed
-                || (arming == Arming::Moved
-                    && self.pauses.iter().any(|pause| pause.from >= self.base && pause.from < now));
-            let from = if resumes { now } else { self.base };
             let mut rung = match &reminder.at {
-                Rung::Share { ppm } => {
-                    let ran = if resumes { self.ran(clock_measure, now) } else { 0 };
-                    let whole = ran + clock_measure.between(from, due).max(0);
-                    let share = (i128::from(whole) * i128::from(*ppm) + 999_999) / 1_000_000;
-                    clock_measure.add(from, (share as i64 - ran).max(0))
-                }
+                Rung::Share { ppm } => self.share(clock_measure, *ppm, (base, due), now),
                 Rung::Before(duration) => target.schedule.subtract(due, duration).unwrap_or(Timestamp::MIN),
             };
-            if arming == Arming::Resumed {
+            if resumed {
                 rung = rung.max(now);
             }
             if arming == Arming::Moved {
@@ -420,9 +431,32 @@ impl Clock {
             }
             self.rungs.push(rung);
         }
-        self.armed_at = now;
+        if arming != Arming::Resumed || resumed {
+            self.armed_at = now;
+        }
+        self.climb(rules);
+    }
+
+    /// The ladder follows from the deadline and the pauses that began at it or later: each keeps what remained to a step
+    /// (SEMANTICS 12.10, 12.44). What is told with the breach is not held.
+    fn climb(&mut self, rules: &Rules) {
         self.steps.clear();
-        self.steps.extend(sla.escalations.iter().map(|step| add(&target.schedule, due, &step.after)));
+        let Deadline::At(due) = self.deadline else { return };
+        if self.paused && self.pauses.last().is_some_and(|pause| pause.from < due) {
+            return;
+        }
+        let schedule = &self.promise(rules).schedule;
+        for escalation in &self.rule(rules).escalations {
+            let measure = Measure::of_duration(schedule, &escalation.after);
+            let mut step = add(schedule, due, &escalation.after);
+            let held = due < step;
+            for pause in self.pauses.iter().filter(|pause| held && pause.from >= due && pause.to != Some(pause.from)) {
+                if pause.from <= step && step != Timestamp::MAX {
+                    step = pause.to.map_or(Timestamp::MAX, |to| measure.add(to, measure.between(pause.from, step)));
+                }
+            }
+            self.steps.push(step);
+        }
     }
 
     /// The running spans between `start` and `until`, in order.

@@ -283,18 +283,20 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp) -> Cl
             effective_from: version.effective_from_written,
             fingerprint: version.fingerprint.clone(),
         },
-        explanation: explanation(rules, clock, clock.due().unwrap_or(as_of)),
+        explanation: explanation(rules, clock, clock.due().unwrap_or(as_of), Timestamp::MAX),
     }
 }
 
-/// Why the deadline is where it is; `until` bounds the dates that are looked at.
-pub fn explanation(rules: &Rules, clock: &Clock, until: Timestamp) -> Explanation {
+/// Why the deadline is where it is: what lies between the instant from which the allowance counts and the deadline. `until`
+/// bounds the dates that are looked at, `before` the pauses: one that began later moved nothing.
+pub fn explanation(rules: &Rules, clock: &Clock, until: Timestamp, before: Timestamp) -> Explanation {
     let target = clock.promise(rules);
     let schedule = &target.schedule;
+    let counted_from = clock.counted_from(rules);
     let counts_open = matches!(&target.promise, Promise::Within(duration) if duration.is_business());
     let closed_dates: Vec<ClosedDate> = match &schedule.calendar {
         Some(calendar) if counts_open => calendar
-            .closed_dates(clock.base, until)
+            .closed_dates(counted_from, until)
             .into_iter()
             .map(|(date, why)| ClosedDate { date: date.to_string(), why: why.name() })
             .collect(),
@@ -303,14 +305,15 @@ pub fn explanation(rules: &Rules, clock: &Clock, until: Timestamp) -> Explanatio
     let pauses: Vec<PauseRef> = clock
         .pauses
         .iter()
-        .filter(|pause| pause.to != Some(pause.from))
+        .filter(|pause| pause.from < before)
+        .filter(|pause| pause.to.is_none_or(|to| to > pause.from && to > counted_from))
         .map(|pause| PauseRef { from: pause.from, to: pause.to.or(clock.end.map(|end| end.at)) })
         .collect();
     let mut summary = match &target.promise {
-        Promise::Within(_) => format!("{} from {}", target.label, clock.base),
+        Promise::Within(_) => format!("{} from {counted_from}", target.label),
         Promise::By(attribute) => format!("the instant that {attribute} gives"),
     };
-    if clock.base != clock.start {
+    if counted_from != clock.start {
         summary.push_str(" (restarted on reassignment)");
     }
     if let Some(zone) = schedule.calendar.as_ref().filter(|_| counts_open).map(|calendar| calendar.timezone()) {
@@ -330,7 +333,7 @@ pub fn explanation(rules: &Rules, clock: &Clock, until: Timestamp) -> Explanatio
         summary,
         measure: if counts_open { "open" } else { "elapsed" },
         timezone: schedule.zone.name().to_owned(),
-        counted_from: clock.base,
+        counted_from,
         pauses,
         closed_dates,
     }

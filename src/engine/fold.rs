@@ -41,9 +41,9 @@ struct Thread {
     last: Option<usize>,
     /// The next assignment starts a clock.
     awaits_owner: bool,
-    /// Since when the lead is in a state that stops (or cancels) this SLA, and who held it before.
+    /// Since when the lead is in states that the version in force stops (or cancels) this SLA at, and who held it before.
     blocked: Option<End>,
-    /// The last act that would have stopped it, with no clock running.
+    /// The first act of an instant that would have stopped it and stopped no clock.
     act: Option<End>,
     /// A suppressed start of this cycle was counted.
     counted: bool,
@@ -100,6 +100,20 @@ impl Change<'_> {
         self.lead.said(situation.status).and_then(|name| rules.version(version).lifecycle.find(name))
     }
 
+    /// The SLA as the version in force at this instant has it.
+    fn reading<'r>(&self, rules: &'r Rules, family: u16) -> InForce<'r> {
+        let (version, index, exists) = rules.definition(family, usize::from(self.after.words));
+        InForce {
+            version,
+            index,
+            exists,
+            in_force: exists && rules.policy.in_force(self.at()).is_some(),
+            sla: rules.sla(version, index),
+            was: self.status(rules, version, &self.before),
+            is: self.status(rules, version, &self.after),
+        }
+    }
+
     /// Whom the end of a clock is credited to (SEMANTICS 12.28).
     fn end(&self, cause: Cause) -> End {
         let held = if self.before.owner != 0 { &self.before } else { &self.after };
@@ -120,6 +134,30 @@ impl Change<'_> {
             && !self.fact.automated
             && kinds.is_some_and(|kinds| kinds.holds(self.lead.str(self.fact.activity)))
     }
+}
+
+/// The SLA of the version in force, or of the nearest that has it, and how that reads the statuses around a fact.
+struct InForce<'r> {
+    version: u16,
+    index: u16,
+    /// The version has it.
+    exists: bool,
+    /// And is in force.
+    in_force: bool,
+    sla: &'r Sla,
+    was: Option<StatusIndex>,
+    is: Option<StatusIndex>,
+}
+
+impl InForce<'_> {
+    /// Nothing starts in such a status.
+    fn blocks(&self, status: Option<StatusIndex>) -> bool {
+        stops_or_cancels(self.sla, status)
+    }
+}
+
+fn stops_or_cancels(sla: &Sla, status: Option<StatusIndex>) -> bool {
+    sla.stop.states.contains(status) || sla.cancel.status.contains(status)
 }
 
 impl Fold {
@@ -166,6 +204,7 @@ impl Fold {
         for clock in &mut self.clocks {
             clock.outlast_pause(rules, at, true);
             clock.pass(at, false);
+            clock.broken = clock.breached;
         }
         for fact in facts {
             self.fact(rules, lead, fact);
@@ -176,10 +215,7 @@ impl Fold {
     }
 
     fn fact(&mut self, rules: &Rules, lead: &Lead, fact: &FactRow) {
-        if let Some(gone) = self.now.gone {
-            if fact.time <= gone {
-                return self.learn(rules, lead, fact);
-            }
+        if self.now.gone.is_some_and(|gone| gone < fact.time) {
             self.begin_life(fact.time);
         }
         let words = rules.policy.words_at(fact.time) as u16;
@@ -214,11 +250,16 @@ impl Fold {
             assigns: fact.owner.is_some_and(|owner| owner != 0 && owner != before.owner),
         };
         for family in 0..self.threads.len() as u16 {
-            match (self.threads[usize::from(family)].running, change.after.gone) {
-                (Some(clock), Some(_)) => self.lose(rules, family, clock, &change),
-                (Some(clock), None) => self.running(rules, family, clock, &change),
-                (None, Some(_)) => {}
-                (None, None) => self.idle(rules, family, &change),
+            let reading = change.reading(rules, family);
+            let Thread { running, awaits_owner: awaited, .. } = self.threads[usize::from(family)];
+            self.note_block(family, &change, &reading);
+            match running {
+                Some(clock) => self.running(rules, family, clock, &change),
+                None if change.after.gone.is_some() => {}
+                None => self.idle(rules, family, &change, &reading, awaited),
+            }
+            if running.is_none_or(|clock| self.clocks[clock].end.is_none()) {
+                self.note_act(family, &change, &reading);
             }
             self.note_hold(rules, family, &change);
         }
@@ -237,10 +278,14 @@ impl Fold {
             if !rules.gives_deadline(name) {
                 continue;
             }
-            for index in self.threads.iter().filter_map(|thread| thread.running) {
+            for index in self.threads.iter().filter_map(|thread| thread.last) {
                 let clock = &mut self.clocks[index];
                 let by = |target: &Target| matches!(&target.promise, Promise::By(by) if by == name);
-                clock.source_spoke |= clock.rule(rules).targets.iter().any(by);
+                let spoke = clock.rule(rules).targets.iter().any(by);
+                match clock.end {
+                    None => clock.source_spoke |= spoke,
+                    Some(_) => clock.after_end.source_spoke |= spoke,
+                }
             }
         }
     }
@@ -262,17 +307,29 @@ impl Fold {
         }
     }
 
-    /// The lead is deleted or merged away.
-    fn lose(&mut self, rules: &Rules, family: u16, index: usize, change: &Change<'_>) {
-        let clock = &mut self.clocks[index];
-        let cancel = &clock.rule(rules).cancel;
-        let (cancels, cause) = match change.fact.kind {
-            FactKind::Merged => (cancel.merged, Cause::Merged),
-            _ => (cancel.deleted, Cause::Deleted),
-        };
-        if cancels {
-            clock.stop(rules, change.end(cause));
-            self.threads[usize::from(family)].running = None;
+    /// Whether the lead is in a state that stops or cancels the SLA by the version in force, and whether it was assigned.
+    fn note_block(&mut self, family: u16, change: &Change<'_>, reading: &InForce<'_>) {
+        let thread = &mut self.threads[usize::from(family)];
+        if reading.blocks(reading.is) {
+            let entered = if reading.blocks(reading.was) { change.before.status_since } else { change.at() };
+            let stops = reading.sla.stop.states.contains(reading.is);
+            let cause = if stops { Cause::State } else { Cause::CancelStatus };
+            let known = thread.blocked.filter(|_| reading.blocks(reading.was));
+            // Another version may have been in force when the lead got its status.
+            let since = known.unwrap_or(End { at: entered, ..change.end(cause) });
+            thread.blocked = Some(End { cause, ..since });
+        } else if thread.blocked.take().is_some() {
+            thread.counted = false;
+        }
+        // An assignment is the first of its cycle whatever it starts; one that a state blocks leaves the next the first.
+        thread.awaits_owner &= !change.assigns || (reading.in_force && reading.blocks(reading.is));
+    }
+
+    /// The first act of an instant that stopped nothing, by the version in force.
+    fn note_act(&mut self, family: u16, change: &Change<'_>, reading: &InForce<'_>) {
+        let thread = &mut self.threads[usize::from(family)];
+        if change.acts_on(reading.sla) && thread.act.is_none_or(|act| act.at < change.at()) {
+            thread.act = Some(change.end(Cause::Act));
         }
     }
 
@@ -282,24 +339,21 @@ impl Fold {
         let clock = &mut self.clocks[index];
         let sla = clock.rule(rules);
         let status = change.status(rules, clock.version, &change.after);
-        let thread = &mut self.threads[usize::from(family)];
-        let stop_state = sla.stop.states.contains(status);
-        if stop_state || change.acts_on(sla) {
-            clock.stop(rules, change.end(if stop_state { Cause::State } else { Cause::Act }));
-            thread.running = None;
-            thread.blocked = stop_state.then(|| change.end(Cause::State));
+        let recurs = change.touches(sla.recur.as_ref());
+        let ends = match change.fact.kind {
+            _ if sla.stop.states.contains(status) => Some(Cause::State),
+            _ if recurs || change.acts_on(sla) => Some(Cause::Act),
+            FactKind::Deleted if sla.cancel.deleted => Some(Cause::Deleted),
+            FactKind::Merged if sla.cancel.merged => Some(Cause::Merged),
+            _ => sla.cancel.status.contains(status).then_some(Cause::CancelStatus),
+        };
+        if let Some(cause) = ends {
+            self.end(rules, index, change, cause);
+            self.threads[usize::from(family)].running = None;
+            if recurs && cause == Cause::Act {
+                self.recur(rules, family, change);
+            }
             return;
-        }
-        if sla.cancel.status.contains(status) {
-            clock.stop(rules, change.end(Cause::CancelStatus));
-            thread.running = None;
-            thread.blocked = Some(change.end(Cause::CancelStatus));
-            return;
-        }
-        if change.touches(sla.recur.as_ref()) {
-            clock.stop(rules, change.end(Cause::Act));
-            thread.running = None;
-            return self.recur(rules, family, change);
         }
         let pauses = sla.pause.as_ref().is_some_and(|pause| pause.status.contains(status));
         match (clock.paused, pauses) {
@@ -317,72 +371,54 @@ impl Fold {
     }
 
     /// No clock runs: does this fact start one, or bring one back?
-    fn idle(&mut self, rules: &Rules, family: u16, change: &Change<'_>) {
+    fn idle(&mut self, rules: &Rules, family: u16, change: &Change<'_>, reading: &InForce<'_>, awaited: bool) {
         let at = change.at();
-        let (version, sla_index, exists) = rules.definition(family, usize::from(change.after.words));
-        let sla = rules.sla(version, sla_index);
+        let InForce { version, sla, is, was, .. } = *reading;
         let lifecycle = &rules.version(version).lifecycle;
-        let was = change.status(rules, version, &change.before);
-        let is = change.status(rules, version, &change.after);
-        let stopped = |status| sla.stop.states.contains(status);
-        let blocked = |status| stopped(status) || sla.cancel.status.contains(status);
         let thread = &mut self.threads[usize::from(family)];
-        if blocked(is) {
-            let cause = if stopped(is) { Cause::State } else { Cause::CancelStatus };
-            // Another version may have been in force when the lead got its status.
-            let at = change.after.status_since;
-            thread.blocked = thread.blocked.or(Some(End { at, ..change.end(cause) }));
-        } else if thread.blocked.take().is_some() {
-            thread.counted = false;
-        }
         let last = thread.last.map(|index| &self.clocks[index]);
         // What becomes of the last clock is a matter of the version that governs it, a new cycle of the one in force.
+        let reopen = last.map_or(sla.reopen, |clock| clock.rule(rules).reopen);
+        let comes_back = reading.blocks(was) && !reading.blocks(is);
         let disposed = &lifecycle.disposed;
         let left_disposition = sla.stop.by_act() && disposed.contains(was) && !disposed.contains(is);
-        let (left_block, reopen) = match last {
-            Some(clock) if clock.version != version && clock.rule(rules).reopen == Reopen::Continue => {
-                let states = &clock.rule(rules).stop.states;
-                let left = states.contains(change.status(rules, clock.version, &change.before))
-                    && !states.contains(change.status(rules, clock.version, &change.after));
-                (left, Reopen::Continue)
-            }
-            Some(clock) => (blocked(was) && !blocked(is), clock.rule(rules).reopen),
-            None => (blocked(was) && !blocked(is), sla.reopen),
-        };
-        let mut starts = false;
-        if left_block || (left_disposition && reopen == Reopen::NewCycle && !blocked(is)) {
-            match (reopen, last.map(|clock| clock.end.map(|end| end.cause))) {
-                (Reopen::Continue, Some(Some(Cause::State))) => {
+        let anew = match (reopen, last.and_then(|clock| clock.end)) {
+            (Reopen::Continue, Some(End { cause: Cause::State, .. })) => {
+                let left = last.is_some_and(|clock| {
+                    let ends = |status| stops_or_cancels(clock.rule(rules), status);
+                    ends(change.status(rules, clock.version, &change.before))
+                        && !ends(change.status(rules, clock.version, &change.after))
+                });
+                if left {
                     return self.revive(rules, family, change);
                 }
-                (Reopen::Ignore, _) | (Reopen::Continue, Some(Some(Cause::Act) | None)) => {}
-                (Reopen::NewCycle | Reopen::Continue, _) => {
-                    let start = &sla.start;
-                    starts = start.created
-                        || (start.assigned && change.after.owner != 0)
-                        || (start.opportunity && change.after.had_opportunity);
-                    thread.awaits_owner |= start.assigned;
-                }
+                false
             }
+            (Reopen::Ignore, _) | (Reopen::Continue, Some(End { cause: Cause::Act, .. })) => false,
+            (Reopen::Continue, _) => comes_back,
+            (Reopen::NewCycle, _) => comes_back || (left_disposition && !reading.blocks(is)),
+        };
+        let mut starts = false;
+        if anew && reading.in_force {
+            let start = &sla.start;
+            let held = change.after.owner != 0;
+            starts = start.created || (start.assigned && held) || (start.opportunity && change.after.had_opportunity);
+            thread.awaits_owner |= start.assigned && !held;
         }
         let status_changed = change.before.status != change.after.status;
         let stage = |status| lifecycle.stage(status);
         starts |= (sla.start.created && change.creates)
-            || (sla.start.assigned && change.assigns && thread.awaits_owner)
+            || (sla.start.assigned && change.assigns && awaited)
             || (sla.start.opportunity && change.fact.kind == FactKind::Opportunity)
             || (status_changed && sla.start.status.contains(is))
             || (stage(is) != stage(was) && stage(is).is_some_and(|stage| sla.start.stages.contains(&stage)));
-        let acts = change.acts_on(sla);
-        if acts {
-            thread.act = Some(change.end(Cause::Act));
-        }
         if !starts || (reopen == Reopen::Ignore && thread.last.is_some()) {
             return;
         }
         // One fact that says both: stop wins. A state that already held by earlier facts: nothing starts.
-        let says_stop = acts || (change.fact.status != 0 && blocked(is));
+        let says_stop = change.acts_on(sla) || (change.fact.status != 0 && reading.blocks(is));
         let at_this_instant = |end: Option<End>| end.filter(|end| end.at == at);
-        let held_before = blocked(is) && at_this_instant(thread.blocked).is_none();
+        let held_before = reading.blocks(is) && at_this_instant(thread.blocked).is_none();
         if says_stop || held_before {
             if !thread.counted {
                 thread.counted = true;
@@ -390,22 +426,21 @@ impl Fold {
             }
             return;
         }
-        thread.awaits_owner = false;
         if rules.policy.in_force(at).is_none() {
             thread.not_started.before_first_version += 1;
             return;
         }
-        if !exists {
+        if !reading.exists {
             return;
         }
         // Start and stop at one instant, from different facts: met with 0 seconds (SEMANTICS 12.6).
-        let ended = at_this_instant(thread.blocked).filter(|_| blocked(is)).or(at_this_instant(thread.act));
-        self.start(family, version, sla_index, change);
+        let ended = at_this_instant(thread.blocked).or(at_this_instant(thread.act));
+        self.start(family, version, reading.index, change);
         let index = self.clocks.len() - 1;
         let paused = sla.pause.as_ref().is_some_and(|pause| pause.status.contains(is));
         if let Some(mut end) = ended {
             if end.owner == 0 {
-                end = change.end(end.cause);
+                (end.owner, end.team) = (change.after.owner, change.after.team);
             }
             self.clocks[index].stop(rules, end);
             self.threads[usize::from(family)].running = None;
@@ -416,16 +451,14 @@ impl Fold {
 
     /// A touch starts the next interval, by the version in force.
     fn recur(&mut self, rules: &Rules, family: u16, change: &Change<'_>) {
-        let (version, index, exists) = rules.definition(family, usize::from(change.after.words));
-        let sla = rules.sla(version, index);
-        let status = change.status(rules, version, &change.after);
-        // That version may know the status as one that stops (12.5).
-        if !exists || sla.stop.states.contains(status) || sla.cancel.status.contains(status) {
+        let reading = change.reading(rules, family);
+        // That version may know the status as one that stops (12.5), or the touch as an act that does.
+        if !reading.exists || reading.blocks(reading.is) || change.acts_on(reading.sla) || change.after.gone.is_some() {
             return;
         }
-        self.start(family, version, index, change);
-        let pause = sla.pause.as_ref();
-        if pause.is_some_and(|pause| pause.status.contains(status))
+        self.start(family, reading.version, reading.index, change);
+        let pause = reading.sla.pause.as_ref();
+        if pause.is_some_and(|pause| pause.status.contains(reading.is))
             && let Some(clock) = self.clocks.last_mut()
         {
             clock.pause(rules, change.at());
@@ -441,6 +474,7 @@ impl Fold {
         self.clocks.push(clock);
         let thread = &mut self.threads[usize::from(family)];
         thread.running = Some(self.clocks.len() - 1);
+        thread.awaits_owner = false;
         thread.last = thread.running;
         thread.counted = false;
         thread.act = None;
@@ -454,6 +488,7 @@ impl Fold {
         let clock = &mut self.clocks[index];
         clock.revive(rules);
         clock.pass(change.at(), false);
+        clock.broken = clock.breached;
         self.running(rules, family, index, change);
     }
 
@@ -470,9 +505,9 @@ impl Fold {
         }
         clock.was_held |= after.owner != 0;
         let hold = Hold { from: change.at(), owner: after.owner, team: after.team };
-        match clock.holds.last_mut() {
-            Some(last) if last.from == hold.from => *last = hold,
-            _ => clock.holds.push(hold),
+        match clock.end {
+            Some(_) => clock.after_end.holds.push(hold),
+            None => clock.hold_by(hold),
         }
     }
 
@@ -480,58 +515,69 @@ impl Fold {
     fn allow(&mut self, rules: &Rules, lead: &Lead, index: usize, at: Timestamp) {
         let clock = &mut self.clocks[index];
         let sla = clock.rule(rules);
-        if sla.retarget && !clock.fresh && !clock.moved_by_source(rules) {
-            // All targets are looked at in their order, not the `by` targets alone.
-            clock.source_spoke = false;
-        }
-        let clock = &self.clocks[index];
         if clock.fresh {
-            let target = self.choose(rules, lead, clock.version, sla, |_| true).unwrap_or(sla.targets.len() - 1);
-            self.clocks[index].target = target as u16;
-        } else if let Some(target) = self.retarget(rules, lead, clock) {
-            let clock = &mut self.clocks[index];
-            clock.target = target as u16;
-            if clock.rebased {
-                clock.base = at;
-            }
-        } else if !clock.rebased && !clock.source_spoke {
-            return;
-        } else {
-            let by = |target: &Target| matches!(target.promise, Promise::By(_));
-            let given = if clock.source_spoke { self.choose(rules, lead, clock.version, sla, by) } else { None };
-            let restarts = clock.rebased && clock.end.is_none() && !clock.moved_by_source(rules);
-            let clock = &mut self.clocks[index];
-            clock.rebased = false;
-            match given {
-                Some(target) => {
-                    clock.target = target as u16;
-                    clock.breached = false;
-                }
-                None if restarts => clock.base = at,
-                None => {
-                    clock.source_spoke = false;
-                    return;
-                }
-            }
+            let version = clock.version;
+            let target = self.choose(rules, lead, version, sla, |_| true).unwrap_or(sla.targets.len() - 1);
+            self.clocks[index].rebased = false;
+            return self.promise(rules, lead, index, target, at);
         }
+        if clock.end.is_some() {
+            return;
+        }
+        let restarts = std::mem::take(&mut clock.rebased) && !clock.moved_by_source(rules);
+        if restarts {
+            clock.base = at;
+        }
+        let present = usize::from(clock.target);
+        let moved = if sla.retarget && !clock.broken {
+            let speaks = std::mem::take(&mut clock.source_spoke) && clock.moved_by_source(rules);
+            self.choose(rules, lead, self.clocks[index].version, sla, |_| true)
+                .filter(|target| speaks || *target != present)
+        } else {
+            self.given(rules, lead, index)
+        };
+        match moved {
+            Some(target) => self.promise(rules, lead, index, target, at),
+            None if restarts => self.promise(rules, lead, index, present, at),
+            None => {}
+        }
+    }
+
+    /// The `by` target that the source has given a deadline for at this instant, where it spoke (SEMANTICS 12.35).
+    fn given(&mut self, rules: &Rules, lead: &Lead, index: usize) -> Option<usize> {
+        let clock = &mut self.clocks[index];
+        let sla = clock.rule(rules);
+        if !std::mem::take(&mut clock.source_spoke) || (sla.retarget && !clock.broken) {
+            return None;
+        }
+        let version = clock.version;
+        self.choose(rules, lead, version, sla, |target| matches!(target.promise, Promise::By(_)))
+    }
+
+    /// Gives a clock the deadline of a target.
+    fn promise(&mut self, rules: &Rules, lead: &Lead, index: usize, target: usize, at: Timestamp) {
         let clock = &self.clocks[index];
-        let target = clock.promise(rules);
-        let due = match &target.promise {
-            Promise::Within(duration) => clock.due_after_pauses(target, duration, at),
+        let promised = &clock.rule(rules).targets[target];
+        let due = match &promised.promise {
+            Promise::Within(duration) => clock.due_after_pauses(promised, duration, at),
             Promise::By(name) => self.instant_given(lead, name).unwrap_or(Timestamp::MAX),
         };
         let clock = &mut self.clocks[index];
+        clock.target = target as u16;
+        clock.breached = false;
         clock.allow(rules, due, at);
         clock.pass(at, false);
     }
 
-    /// The target that `retarget = "on_change"` moves an open clock to, where it is another. What is broken already stays so.
-    fn retarget(&self, rules: &Rules, lead: &Lead, clock: &Clock) -> Option<usize> {
-        let sla = clock.rule(rules);
-        if !sla.retarget || clock.end.is_some() || clock.breached {
-            return None;
+    /// Ends a clock. What the source said of its deadline before that at the same instant counts.
+    fn end(&mut self, rules: &Rules, index: usize, change: &Change<'_>, cause: Cause) {
+        if self.clocks[index].source_spoke
+            && !self.clocks[index].fresh
+            && let Some(target) = self.given(rules, change.lead, index)
+        {
+            self.promise(rules, change.lead, index, target, change.at());
         }
-        self.choose(rules, lead, clock.version, sla, |_| true).filter(|target| *target != usize::from(clock.target))
+        self.clocks[index].stop(rules, change.end(cause));
     }
 
     /// The first target of those asked for that the situation matches (and whose deadline the source has given).

@@ -7,6 +7,8 @@
 //!
 //! Two sorts of instant: a fact applied at T tells what fell due *before* T; the passing of T tells what is due *at* T too.
 
+use smallvec::SmallVec;
+
 use super::clock::{Cause, Clock};
 use super::fold::Fold;
 use super::ledger::{Claim, Deadline, Mark, Outcome, OutcomeTold, PauseTold, Told};
@@ -383,6 +385,9 @@ impl Diff<'_> {
                 }
                 continue;
             }
+            if instant <= clock.armed_at {
+                continue;
+            }
             let alive = clock.end.is_none() && !clock.paused && due.is_some_and(|due| instant <= due);
             if !alive || instant < self.at {
                 continue;
@@ -411,14 +416,14 @@ impl Diff<'_> {
         }
     }
 
-    /// The ladder of a breached clock. Where several steps fall due in one step of the engine, only the last is current;
-    /// those before it are passed over (SEMANTICS 12.13).
+    /// The ladder of a breached clock. Where several steps are overdue, only the last is current; those before it are passed
+    /// over (SEMANTICS 12.13). Steps that fall due together in their time are all told.
     fn ladder(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) {
         if clock.end.is_some() {
             return;
         }
         let keys = &self.rules.of(clock.version, clock.sla).steps;
-        let mut current: Option<(usize, Timestamp, u32)> = None;
+        let mut current: SmallVec<[(usize, Timestamp, u32); 2]> = SmallVec::new();
         for (step, (&instant, &key)) in clock.steps.iter().zip(keys).enumerate() {
             let mark = told.steps.iter().find(|mark| mark.key == key);
             if instant == Timestamp::MAX || mark.is_some_and(|mark| mark.claim.stands) {
@@ -431,18 +436,23 @@ impl Diff<'_> {
                 self.look_at(instant);
                 continue;
             }
-            if let Some((_, earlier, key)) = current.replace((step, instant, key)) {
-                mark_of(&mut told.steps, key).at = earlier;
+            current.push((step, instant, key));
+        }
+        let overdue = |current: &[(usize, Timestamp, u32)]| current.iter().any(|(_, instant, _)| *instant < self.at);
+        if current.len() > 1 && (!self.inclusive || overdue(&current)) {
+            for (_, instant, key) in current.drain(..current.len() - 1) {
+                mark_of(&mut told.steps, key).at = instant;
             }
         }
-        let Some((step, instant, key)) = current else { return };
-        let count = mark_of(&mut told.steps, key).claim.count;
-        let id = statement(lead, told_key(told), NoticeKind::Escalated, u64::from(key), count).id();
-        let mark = mark_of(&mut told.steps, key);
-        mark.at = instant;
-        mark.claim.make();
-        let late = told.late;
-        self.speech.say(Some(index), instant, id, NoticeKind::Escalated, Said::Escalated { step, late });
+        for (step, instant, key) in current {
+            let count = mark_of(&mut told.steps, key).claim.count;
+            let id = statement(lead, told_key(told), NoticeKind::Escalated, u64::from(key), count).id();
+            let mark = mark_of(&mut told.steps, key);
+            mark.at = instant;
+            mark.claim.make();
+            let late = told.late;
+            self.speech.say(Some(index), instant, id, NoticeKind::Escalated, Said::Escalated { step, late });
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::clock::Clock;
+use super::clock::{Clock, End, Hold};
 use super::fold::Fold;
 use super::ledger::Deadline;
 use super::notice::{
@@ -93,7 +93,13 @@ impl Speaker<'_> {
             return self.tell_gone(said, as_of, outbox);
         };
         let sla = self.rules.family_name(clock.family);
-        let holder = clock.holder_at(said.time);
+        let holder = match clock.end {
+            // From its end on the clock is credited to one holder, whoever has the lead then (SEMANTICS 12.28).
+            Some(End { at, owner, team, .. }) if said.time >= at && said.kind != NoticeKind::Started => {
+                Some(Hold { from: at, owner, team })
+            }
+            _ => clock.holder_at(said.time),
+        };
         let owner = holder.and_then(|hold| self.lead.said(hold.owner));
         let team = holder.and_then(|hold| self.lead.said(hold.team));
         let target = clock.promise(self.rules);
@@ -138,7 +144,7 @@ impl Speaker<'_> {
                 write!(Breached {
                     found_at: self.step.at,
                     found_late: late,
-                    explanation: super::explain::explanation(self.rules, clock, said.time),
+                    explanation: super::explain::explanation(self.rules, clock, said.time, said.time),
                     open_seconds: Seconds(clock.open_ms(self.rules, said.time)),
                     open_seconds_by_owner: Object(&shares),
                 });

@@ -38,13 +38,30 @@ pub struct Clock {
     pub pauses: Vec<(Timestamp, Option<Timestamp>)>,
     pub end: Option<End>,
     pub revived: bool,
+    /// Since when the reminders stand where they stand.
+    pub armed_at: Timestamp,
     /// Text and instant; nothing while a pause holds it.
     pub rungs: Vec<(String, Option<Timestamp>)>,
     pub steps: Vec<(String, Option<Timestamp>)>,
+    /// Why the deadline is where it is.
+    pub explanation: Explanation,
+    /// From when the version that governs it is in force.
+    pub effective_from: Timestamp,
     /// Open time until the end, together and by owner.
     pub open: (i64, BTreeMap<String, i64>),
     /// The same until the deadline.
     pub open_at_due: (i64, BTreeMap<String, i64>),
+}
+
+/// What lies between the instant from which the allowance counts and the deadline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    pub counted_from: Timestamp,
+    pub measure: &'static str,
+    pub timezone: String,
+    pub pauses: Vec<(Timestamp, Option<Timestamp>)>,
+    /// Dates whose usual hours did not hold, where open time counts, and why.
+    pub closed_dates: Vec<(String, &'static str)>,
 }
 
 impl Clock {
@@ -104,6 +121,26 @@ impl Measure<'_> {
         }
         self.schedule.add_open_ms(from, ms).expect("the generator stays within the calendars")
     }
+}
+
+/// Each date from `from` to `to` is looked at.
+fn closed_dates(schedule: &Schedule, from: Timestamp, to: Timestamp) -> Vec<(String, &'static str)> {
+    let Some(calendar) = &schedule.calendar else { return Vec::new() };
+    let spec = calendar.spec();
+    let local = |at: Timestamp| {
+        let utc = chrono::DateTime::from_timestamp_millis(at.0).expect("the generator stays within the calendars");
+        utc.with_timezone(&spec.timezone).date_naive()
+    };
+    let mut closed = Vec::new();
+    for date in local(from).iter_days().take_while(|date| *date <= local(to)) {
+        let usual = &spec.weekly[chrono::Datelike::weekday(&date).num_days_from_monday() as usize];
+        match spec.dates.get(&date) {
+            Some(own) if own != usual => closed.push((date.to_string(), "own_hours")),
+            None if spec.holidays.contains(&date) && !usual.is_empty() => closed.push((date.to_string(), "holiday")),
+            _ => {}
+        }
+    }
+    closed
 }
 
 fn add(schedule: &Schedule, from: Timestamp, duration: &Duration) -> Timestamp {
@@ -236,8 +273,9 @@ struct Course<'a> {
     hold: Option<Hold>,
     allowance: Allowance<'a>,
     pauses: Vec<(Timestamp, Option<Timestamp>)>,
-    /// Those that began when the deadline had passed and so held the ladder.
-    ladder_pauses: Vec<(Timestamp, Option<Timestamp>)>,
+    /// Since when the rungs stand where they stand, and those that were reached while it ran: a pause leaves them there.
+    armed_at: Timestamp,
+    reached: Vec<Option<Timestamp>>,
     last_resume: Option<Timestamp>,
     cut_short: Option<Timestamp>,
     /// By the facts before those of this instant.
@@ -270,6 +308,9 @@ impl<'a> Course<'a> {
         if self.allowance.is_spent() {
             return;
         }
+        if self.due > at {
+            self.reach(at);
+        }
         self.pauses.push((at, None));
         self.hold = Some(Hold {
             since: at,
@@ -285,9 +326,6 @@ impl<'a> Course<'a> {
         if let Some(last) = self.pauses.last_mut() {
             last.1 = Some(at);
         }
-        if held.remaining_ms.is_none() {
-            self.ladder_pauses.push((held.since, Some(at)));
-        }
         self.allowance.spend(&self.target.schedule, (held.since, at), held.bound);
         // A pause, or what is left of it, that has no length changes nothing.
         let unpaused = match held.anew {
@@ -297,6 +335,54 @@ impl<'a> Course<'a> {
         if let Some(remaining) = held.remaining_ms.filter(|_| !self.by()) {
             self.due = unpaused.unwrap_or_else(|| self.measure().add(at, remaining));
         }
+        if held.remaining_ms.is_some() && held.since < at {
+            self.armed_at = at;
+        }
+    }
+
+    /// Where each reminder stands, or would if a pause in force ended at `at`.
+    fn rungs(&self, at: Timestamp) -> Vec<Timestamp> {
+        let mut pauses = self.pauses.clone();
+        let mut due = self.due;
+        if let Some(remaining) = self.hold.as_ref().and_then(|held| held.remaining_ms)
+            && let Some(last) = pauses.last_mut()
+        {
+            last.1 = Some(at);
+            due = if self.by() { due } else { self.measure().add(at, remaining) };
+        }
+        let share = Measure { schedule: &self.target.schedule, open: self.target.schedule.calendar.is_some() };
+        let stands = self.sla.reminders.iter().zip(&self.reached).map(|(reminder, reached)| {
+            reached.unwrap_or_else(|| match &reminder.at {
+                Rung::Share { ppm } => share_at(share, (self.base, due), *ppm, &pauses),
+                Rung::Before(duration) => {
+                    let at = self.target.schedule.subtract(due, duration).expect("checked with the policy");
+                    self.last_resume.map_or(at, |resume| at.max(resume))
+                }
+            })
+        });
+        stands.collect()
+    }
+
+    fn reach(&mut self, at: Timestamp) {
+        if self.hold.is_some() {
+            return;
+        }
+        let rungs = self.rungs(at);
+        for (reached, rung) in self.reached.iter_mut().zip(rungs) {
+            if self.armed_at < rung && rung < at {
+                *reached = Some(rung);
+            }
+        }
+    }
+
+    /// The deadline has moved: a reminder whose instant lies ahead again is told again.
+    fn moved(&mut self, at: Timestamp) {
+        let kept = std::mem::replace(&mut self.reached, vec![None; self.sla.reminders.len()]);
+        let rungs = self.rungs(at);
+        for ((reached, kept), rung) in self.reached.iter_mut().zip(kept).zip(rungs) {
+            *reached = kept.filter(|_| rung <= at);
+        }
+        self.armed_at = at;
     }
 
     /// The clock ends here: one that is paused is judged as if it ran again at that instant; it is no resumption to be
@@ -316,6 +402,7 @@ impl<'a> Course<'a> {
         if self.sla.on_reassign != OnReassign::Restart || self.ends_at(at) {
             return;
         }
+        self.reach(at);
         let anew = add(&self.target.schedule, at, duration);
         let measure = self.measure();
         match &mut self.hold {
@@ -327,9 +414,10 @@ impl<'a> Course<'a> {
             _ => return,
         }
         (self.base, self.allowed_from) = (at, at);
+        self.moved(at);
     }
 
-    fn by_value(&mut self, state: &State) {
+    fn by_value(&mut self, at: Timestamp, state: &State) {
         // Where all targets are looked at, these are among them.
         if self.sla.retarget && !self.broken {
             return;
@@ -341,16 +429,21 @@ impl<'a> Course<'a> {
             .filter(|other| matches(self.version, other, state))
             .find_map(|other| given(other, state).map(|instant| (other, instant)));
         if let Some((other, instant)) = found {
-            self.follow(other, instant);
+            self.follow(at, other, instant);
         }
     }
 
     /// A deadline that the source gives.
-    fn follow(&mut self, target: &'a Target, due: Timestamp) {
+    fn follow(&mut self, at: Timestamp, target: &'a Target, due: Timestamp) {
+        if std::ptr::eq(target, self.target) && due == self.due {
+            return;
+        }
+        self.reach(at);
         (self.target, self.due, self.base) = (target, due, self.run.start);
         if let Some(held) = &mut self.hold {
             held.remaining_ms = (due > held.since).then(|| due.since_ms(held.since));
         }
+        self.moved(at);
     }
 
     /// `retarget = "on_change"`: another target that now matches counts from where the allowance began, with the pauses
@@ -361,12 +454,13 @@ impl<'a> Course<'a> {
         }
         let (target, due) = choose(self.version, self.sla, state, self.allowed_from);
         if matches!(target.promise, Promise::By(_)) {
-            self.follow(target, due);
+            self.follow(at, target, due);
             return;
         }
         if std::ptr::eq(target, self.target) {
             return;
         }
+        self.reach(at);
         (self.target, self.due, self.base) = (target, due, self.allowed_from);
         let measure = self.measure();
         for (from, to) in &self.pauses {
@@ -377,10 +471,11 @@ impl<'a> Course<'a> {
         }
         if let Some(held) = &mut self.hold {
             let from = held.since.max(self.allowed_from);
-            held.remaining_ms = (self.due > from).then(|| measure.between(from, self.due));
+            held.remaining_ms = (self.due > held.since).then(|| measure.between(from, self.due));
             held.due_before = self.due;
             held.anew = held.anew.map(|(since, _)| (since, self.due));
         }
+        self.moved(at);
     }
 }
 
@@ -401,7 +496,8 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cyc
         hold: None,
         allowance: at_most.map_or(Allowance::Endless, Allowance::Whole),
         pauses: Vec::new(),
-        ladder_pauses: Vec::new(),
+        armed_at: run.start,
+        reached: vec![None; sla.reminders.len()],
         last_resume: None,
         cut_short: None,
         broken: false,
@@ -419,13 +515,13 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cyc
         match change {
             Change::Pause => course.pause(at),
             Change::Resume => {
-                if course.hold.is_some() {
+                if course.hold.as_ref().is_some_and(|held| held.since < at) {
                     course.last_resume = Some(at);
                 }
                 course.resume(at);
             }
             Change::Reassign => course.reassign(at),
-            Change::By(index) => course.by_value(&moments[index].after),
+            Change::By(index) => course.by_value(at, &moments[index].after),
             Change::Look(index) => course.look(at, &moments[index].after),
         }
     }
@@ -437,40 +533,42 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cyc
         // A pause is over before the facts of that instant, whatever they say.
         None => course.pass(moments.last().map_or(limit, |last| last.time.max(limit))),
     }
-    if let Some(held) = course.hold.as_ref().filter(|held| held.remaining_ms.is_none()) {
-        course.ladder_pauses.push((held.since, None));
-    }
     let measure = course.measure();
     let bound = course.bound();
-    let Course { target, due, base, hold, pauses, ladder_pauses, last_resume, cut_short, .. } = course;
+    let stands = course.rungs(limit);
+    let Course { target, due, allowed_from, armed_at, hold, pauses, cut_short, .. } = course;
+    // A pause that began at the deadline or later held the ladder.
+    let ladder_pauses: Vec<_> = pauses.iter().filter(|(from, _)| *from >= due).copied().collect();
 
     let paused_since = hold.as_ref().map(|held| held.since);
     let remaining_ms = hold.as_ref().and_then(|held| held.remaining_ms);
     let known_due = if remaining_ms.is_some() { None } else { Some(due) };
 
-    let rungs = sla.reminders.iter().map(|reminder| {
-        let instant = match &reminder.at {
-            Rung::Share { ppm } => {
-                let measure = Measure { schedule: &target.schedule, open: target.schedule.calendar.is_some() };
-                known_due.map(|due| share_at(measure, (base, due), *ppm, &pauses))
-            }
-            Rung::Before(duration) => known_due.map(|due| {
-                let at = target.schedule.subtract(due, duration).expect("checked with the policy");
-                last_resume.map_or(at, |resume| at.max(resume))
-            }),
-        };
-        (reminder.text.clone(), instant)
-    });
+    let rungs = sla.reminders.iter().zip(stands).map(|(reminder, at)| (reminder.text.clone(), known_due.map(|_| at)));
     let rungs: Vec<_> = rungs.collect();
 
     let steps = sla.escalations.iter().map(|escalation| {
         let open = escalation.after.is_business();
         let step_measure = Measure { schedule: &target.schedule, open };
-        let instant = known_due.and_then(|due| step_at(step_measure, &escalation.after, due, &ladder_pauses));
+        // A clock that ended within a pause from before the deadline would have told no step.
+        let climbed = known_due.filter(|due| cut_short.is_none_or(|from| from >= *due));
+        let instant = climbed.and_then(|due| step_at(step_measure, &escalation.after, due, &ladder_pauses));
         (escalation.text.clone(), instant)
     });
     let steps: Vec<_> = steps.collect();
 
+    let counted_from = if matches!(target.promise, Promise::By(_)) { run.start } else { allowed_from };
+    let explanation = Explanation {
+        counted_from,
+        measure: if measure.open { "open" } else { "elapsed" },
+        timezone: target.schedule.zone.name().to_owned(),
+        pauses: pauses
+            .iter()
+            .filter(|(from, to)| *from < due && to.is_none_or(|to| to > *from && to > counted_from))
+            .copied()
+            .collect(),
+        closed_dates: if measure.open { closed_dates(&target.schedule, counted_from, due) } else { Vec::new() },
+    };
     let open_until = |until: Option<Timestamp>| {
         until.map(|until| shares_of_owners(measure, run, moments, until, &pauses)).unwrap_or_default()
     };
@@ -495,8 +593,11 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cyc
         cut_short,
         end: run.end.clone(),
         revived: run.revived,
+        armed_at,
         rungs,
         steps,
+        explanation,
+        effective_from: version.effective_from_written,
         open: open_until(run.end.as_ref().map(|end| end.at)),
         open_at_due: open_until(known_due),
     }

@@ -68,6 +68,10 @@ pub struct Said {
     pub stopped_at: Option<Timestamp>,
     pub open_ms: Option<i64>,
     pub open_ms_by_owner: BTreeMap<String, i64>,
+    /// Of a breach.
+    pub explanation: Option<clock::Explanation>,
+    /// From when the version that governs the clock is in force.
+    pub effective_from: Timestamp,
     /// Index in [`Run::said`] of what it takes back.
     pub retracts: Option<usize>,
     pub reason: Option<&'static str>,

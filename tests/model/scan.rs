@@ -35,6 +35,8 @@ pub struct End {
     pub team: Option<String>,
     /// The fact that ended it.
     pub index: usize,
+    /// Why it was cancelled.
+    pub cancelled_by: Option<&'static str>,
 }
 
 /// One run of one SLA's clock.
@@ -151,9 +153,23 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
             life = Some(moment.after.life);
             awaiting_assignment = true;
         }
+        // An assignment is the first of its cycle whatever it starts; one that a state blocks leaves the next the first.
+        let first_assignment = moment.assigns() && awaiting_assignment;
+        let in_force = policy.in_force(moment.time).and_then(|version| {
+            let sla = policy.families[family].by_version[version]?;
+            Some((
+                version,
+                sla,
+                Reading { version: &policy.versions[version], sla: &policy.versions[version].slas[sla] },
+            ))
+        });
+        let blocks = in_force.as_ref().is_some_and(|(_, _, reading)| reading.in_end(&moment.after));
+        awaiting_assignment &= !moment.assigns() || blocks;
         let running = runs.last_mut().filter(|run| run.end.is_none());
         let touched = match running {
             Some(run) => {
+                // A clock that no deletion cancels goes on in the next life.
+                run.life = moment.after.life;
                 feed(policy, run, moments, index, false);
                 if run.end.is_none() || !reading(policy, run).recurs(moment) {
                     continue;
@@ -168,20 +184,11 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
             revive(policy, run, moments, index);
             continue;
         }
-        let first_assignment = moment.assigns() && awaiting_assignment;
         if moment.after.ended.is_some() {
             continue;
         }
-        let Some(version) = policy.in_force(moment.time) else {
-            // Nothing is promised of what begins before the first version: its cycle passes without a clock.
-            awaiting_assignment &= !moment.assigns();
-            continue;
-        };
-        let Some(sla) = policy.families[family].by_version[version] else {
-            awaiting_assignment &= !moment.assigns();
-            continue;
-        };
-        let reading = Reading { version: &policy.versions[version], sla: &policy.versions[version].slas[sla] };
+        // Nothing is promised of what begins where no version with this SLA is in force.
+        let Some((version, sla, reading)) = in_force else { continue };
         let rules = &reading.sla.start;
         let entered = moment.changes_status();
 
@@ -198,8 +205,8 @@ pub fn runs(policy: &Policy, family: usize, moments: &[Moment]) -> Vec<Run> {
             Reopen::NewCycle => reading.comes_back(moment),
             // Where there is no clock to continue, another begins; never after one that an act stopped.
             Reopen::Continue => {
-                let acted = last.and_then(|run| run.end.as_ref()).is_some_and(|end| end.how == How::Act);
-                !acted && reading.in_end(&moment.before) && !reading.in_end(&moment.after)
+                let met = last.and_then(|run| run.end.as_ref()).is_some_and(|end| end.how != How::Cancelled);
+                !met && reading.in_end(&moment.before) && !reading.in_end(&moment.after)
             }
             Reopen::Ignore => false,
         };
@@ -291,7 +298,12 @@ fn end_at_start(reading: &Reading<'_>, moments: &[Moment], index: usize, spent: 
 /// The clock is credited to who held the lead before the fact that ends it; if nobody did, to who is named.
 fn end_by(moment: &Moment, how: How, index: usize) -> End {
     let holder = if moment.before.owner.is_some() { &moment.before } else { &moment.after };
-    End { at: moment.time, how, owner: holder.owner.clone(), team: holder.team.clone(), index }
+    let cancelled_by = (how == How::Cancelled).then_some(match moment.fact.kind {
+        FactKind::Deleted => "deleted",
+        FactKind::Merged => "merged",
+        _ => "status",
+    });
+    End { at: moment.time, how, owner: holder.owner.clone(), team: holder.team.clone(), index, cancelled_by }
 }
 
 /// One fact for a running clock. Stop beats cancel beats pause.

@@ -108,11 +108,10 @@ impl Teller<'_> {
     fn notice(&self, clock: &Clock, kind: &'static str, time: Timestamp) -> Said {
         // A clock that was overdue before it began (a deadline given by the source) is held by who holds it at its start.
         let mut holder = self.holder(time.max(clock.start));
-        if kind == "sla.started" {
+        if kind == "sla.started" || time < clock.start {
             (holder.owner, holder.team) = clock.starter.clone();
         }
-        let by_itself = kind == "sla.resumed" && clock.cut_short.is_none();
-        if let Some(end) = clock.end.as_ref().filter(|end| kind != "sla.started" && !by_itself && time >= end.at) {
+        if let Some(end) = clock.end.as_ref().filter(|end| kind != "sla.started" && time >= end.at) {
             (holder.owner, holder.team) = (end.owner.clone(), end.team.clone());
         }
         // While paused there is no due instant; after a breach nothing remains.
@@ -143,6 +142,8 @@ impl Teller<'_> {
             stopped_at: None,
             open_ms: None,
             open_ms_by_owner: BTreeMap::new(),
+            explanation: None,
+            effective_from: clock.effective_from,
             retracts: None,
             reason: None,
         }
@@ -175,11 +176,9 @@ pub fn tell(policy: &Policy, lead_id: &str, lead: &mut Lead, instant: Instant, s
             }
         }
     }
-    // A fact that comes into force now, whether it has just arrived or was waiting for its time.
-    let by_fact = !instant.passing || known.iter().any(|fact| fact.time == instant.at);
     for clock in &now {
         let memory = lead.ledger.clocks.entry(key(clock)).or_default();
-        settle(clock, memory, key(clock), by_fact, &mut teller, said);
+        settle(clock, memory, key(clock), &mut teller, said);
     }
     said.append(&mut teller.retracted);
     let mut told = teller.told;
@@ -201,7 +200,7 @@ pub fn tell(policy: &Policy, lead_id: &str, lead: &mut Lead, instant: Instant, s
 }
 
 /// One clock: first what is taken back, then what is said.
-fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &mut Teller<'_>, said: &[Said]) {
+fn settle(clock: &Clock, memory: &mut Memory, key: Key, teller: &mut Teller<'_>, said: &[Said]) {
     let Instant { at, spoken, .. } = teller.instant;
     let limit = teller.instant.limit();
 
@@ -277,10 +276,11 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &
         let found_late = memory.due_since.map(|since| due <= since);
         let (open_ms, open_ms_by_owner) = clock.open_at_due.clone();
         let breach = Said { due_at: Some(due), remaining_ms: None, ..notice("sla.breached", due) };
-        tell(Said { found_late, open_ms: Some(open_ms), open_ms_by_owner, ..breach }, Slot::Breached);
+        let explanation = Some(clock.explanation.clone());
+        tell(Said { found_late, explanation, open_ms: Some(open_ms), open_ms_by_owner, ..breach }, Slot::Breached);
     }
     if (breached || memory.breached.is_some()) && clock.end.is_none() {
-        escalate(clock, memory, limit, by_fact, &template, &mut tell);
+        escalate(clock, memory, limit, &template, &mut tell);
     }
     if let (Some(end), Some(verdict)) = (&clock.end, clock.verdict())
         && memory.outcome.is_none()
@@ -289,6 +289,7 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, by_fact: bool, teller: &
             owner: end.owner.clone(),
             team: end.team.clone(),
             stopped_at: Some(end.at),
+            reason: end.cancelled_by,
             open_ms: Some(clock.open.0),
             open_ms_by_owner: clock.open.1.clone(),
             ..notice(verdict, end.at)
@@ -347,7 +348,7 @@ fn remind(clock: &Clock, memory: &mut Memory, teller: &Teller<'_>, tell: &mut im
     let running = passing && clock.end.is_none() && clock.paused_since.is_none();
     let Some(due) = clock.due.filter(|_| running) else { return };
     for (text, instant) in &clock.rungs {
-        let ahead = memory.due_since.max(memory.runs_since).is_some_and(|since| at > since);
+        let ahead = at > clock.armed_at && memory.due_since.max(memory.runs_since).is_some_and(|since| at > since);
         if *instant != Some(at) || !ahead || at >= due || memory.rungs.get(text) == Some(&at) {
             continue;
         }
@@ -362,7 +363,6 @@ fn escalate(
     clock: &Clock,
     memory: &mut Memory,
     limit: Timestamp,
-    by_fact: bool,
     teller: &Teller<'_>,
     tell: &mut impl FnMut(Said, Slot),
 ) {
@@ -376,7 +376,7 @@ fn escalate(
         }
     }
     // Several at once: found late by a fact, or when a pause was over that had held a deadline of the source.
-    let late = by_fact || current.iter().any(|(_, _, instant)| *instant < teller.instant.at);
+    let late = !teller.instant.passing || current.iter().any(|(_, _, instant)| *instant < teller.instant.at);
     if late && current.len() > 1 {
         let last = current.len() - 1;
         for (_, text, _) in current.drain(..last) {
