@@ -4,7 +4,7 @@ LOCKED ?= --locked
 PLAZO  ?= $(CARGO) run $(LOCKED) --release --quiet --
 ARGS   ?=
 
-.PHONY: demo run test chaos lint bench bench-kafka kafka kafka-libs
+.PHONY: demo run test chaos lint simulate bench bench-kafka kafka kafka-libs
 
 # Apache Kafka from Maven Central, for the tests on a real broker.
 KAFKA_LIBS = target/kafka-libs
@@ -22,6 +22,10 @@ test: lint kafka-libs
 # The long kill test: members are killed 30 times (PLAZO_KILLS) under each group protocol; PLAZO_SEED repeats a run.
 chaos: kafka-libs
 	PLAZO_KILLS=$${PLAZO_KILLS:-30} $(CARGO) test $(LOCKED) --test on_kafka chaos:: -- $(ARGS)
+
+# The Kafka shell against simulated brokers and clocks: SEEDS=5000 of them, FROM=100000 on; SEED=17 runs that one alone.
+simulate:
+	SIMULATE_SEEDS=$(or $(SEEDS),2000) SIMULATE_FROM=$(FROM) SIMULATE_SEED=$(SEED) $(CARGO) test $(LOCKED) --test simulation -- --nocapture every_breach
 
 lint:
 	$(CARGO) fmt --check

@@ -34,6 +34,9 @@ pub struct Meta {
     pub watermark_ms: i64,
     /// By input topic, the next offset to read.
     pub next: BTreeMap<String, i64>,
+    /// By input topic, the offset applied last: markers and refused records may lie between it and `next`, and notices name it.
+    #[serde(default)]
+    pub applied: BTreeMap<String, u64>,
 }
 
 impl Meta {
@@ -138,7 +141,7 @@ mod tests {
 
     fn meta(next: &[(&str, i64)]) -> Meta {
         let next = next.iter().map(|(input, offset)| ((*input).to_owned(), *offset)).collect();
-        Meta { format: FORMAT, partitions: 4, watermark_ms: 0, next }
+        Meta { format: FORMAT, partitions: 4, watermark_ms: 0, next, applied: BTreeMap::new() }
     }
 
     fn inputs() -> Vec<String> {

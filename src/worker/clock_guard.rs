@@ -5,32 +5,41 @@ use crate::time::Timestamp;
 /// The wall clock may run ahead of the monotonic one by so much between two readings: slewing, and the granularity of both.
 const MARGIN_MS: i64 = 500;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ClockGuard {
+    /// By how much the wall clock may be ahead of a broker's.
+    skew_ms: i64,
     /// The wall clock and the monotonic milliseconds at the last good reading.
-    anchor: Option<(Timestamp, i64)>,
+    anchor: (Timestamp, i64),
     stepped: bool,
 }
 
 impl ClockGuard {
+    /// `started`: the wall clock at monotonic 0.
+    pub fn new(skew_ms: i64, started: Timestamp) -> Self {
+        ClockGuard { skew_ms, anchor: (started, 0), stepped: false }
+    }
+
     /// The wall clock's reading if it may be believed: `None` after a step forwards, until [`ClockGuard::confirm`] or until
     /// the two agree again. A step backwards is believed: it only makes notices late.
     pub fn read(&mut self, wall: Timestamp, monotonic_ms: i64) -> Option<Timestamp> {
-        let ahead = self.anchor.map_or(0, |(then, at)| wall.since_ms(then) - (monotonic_ms - at));
+        let (then, at) = self.anchor;
+        let ahead = wall.since_ms(then) - (monotonic_ms - at);
         self.stepped = ahead > MARGIN_MS;
         if self.stepped {
             return None;
         }
-        self.anchor = Some((wall, monotonic_ms));
+        self.anchor = (wall, monotonic_ms);
         Some(wall)
     }
 
-    /// A broker stamped a record with this instant: the time has come as far as that.
+    /// A broker stamped a record with this instant: the time has come as far as that, and the wall clock may be ahead of it by
+    /// as much as clocks may differ, also after a step.
     pub fn confirm(&mut self, append: Timestamp, monotonic_ms: i64) {
-        if let Some((then, at)) = &mut self.anchor
-            && append.since_ms(*then) > monotonic_ms - *at
-        {
-            (*then, *at) = (append, monotonic_ms);
+        let append = append.plus_ms((self.skew_ms - MARGIN_MS).max(0));
+        let (then, at) = self.anchor;
+        if append.since_ms(then) > monotonic_ms - at {
+            self.anchor = (append, monotonic_ms);
         }
     }
 
@@ -49,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_step_forwards_is_not_believed_until_the_broker_confirms_it() {
-        let mut guard = ClockGuard::default();
+        let mut guard = ClockGuard::new(0, at(1_000));
         assert_eq!(guard.read(at(1_000), 0), Some(at(1_000)));
         assert_eq!(guard.read(at(2_100), 1_000), Some(at(2_100)), "slewing");
         assert_eq!(guard.read(at(3_600_000), 2_000), None);
@@ -60,17 +69,32 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_ahead_of_the_brokers_as_far_as_it_may_be_is_confirmed_after_a_step() {
+        let mut guard = ClockGuard::new(2_000, at(0));
+        // Set back by a minute, which is believed, then right again: 1.5 s ahead of the broker, as before.
+        assert_eq!(guard.read(at(-60_000), 1_000), Some(at(-60_000)));
+        assert_eq!(guard.read(at(2_000), 2_000), None);
+        guard.confirm(at(1_000), 2_500);
+        assert_eq!(guard.read(at(2_500), 2_500), Some(at(2_500)));
+        assert_eq!(guard.read(at(3_501 + 500), 3_000), None, "more than 2 s ahead of the broker");
+    }
+
+    #[test]
+    fn a_step_before_the_first_question_is_not_believed_either() {
+        let mut guard = ClockGuard::new(0, at(0));
+        assert_eq!(guard.read(at(3_600_000), 5_000), None);
+    }
+
+    #[test]
     fn a_clock_that_is_set_right_again_is_believed() {
-        let mut guard = ClockGuard::default();
-        guard.read(at(0), 0);
+        let mut guard = ClockGuard::new(0, at(0));
         assert_eq!(guard.read(at(90_000), 1_000), None);
         assert_eq!(guard.read(at(2_000), 2_000), Some(at(2_000)));
     }
 
     #[test]
     fn a_step_backwards_only_makes_late() {
-        let mut guard = ClockGuard::default();
-        guard.read(at(90_000), 0);
+        let mut guard = ClockGuard::new(0, at(90_000));
         assert_eq!(guard.read(at(10), 10), Some(at(10)));
     }
 }

@@ -124,7 +124,10 @@ impl Contents {
             })?;
         }
         let watermark = self.meta.as_ref().map_or(Timestamp::MIN, Meta::watermark);
-        let applied = next.iter().enumerate().map(|(input, next)| (input, u64::try_from(next - 1).unwrap_or(0)));
+        let applied = inputs.iter().zip(&next).enumerate().map(|(input, (topic, next))| {
+            let told = self.meta.as_ref().and_then(|meta| meta.applied.get(topic)).copied();
+            (input, told.unwrap_or_else(|| u64::try_from(next - 1).unwrap_or(0)))
+        });
         shard.restore_position(watermark, &applied.collect::<Vec<_>>());
         let kept = self.policy.unwrap_or_default();
         let difference = if count > 0 { kept::difference(&kept, &plan.policy, watermark) } else { None };
@@ -147,4 +150,108 @@ fn place(plan: &Plan) -> String {
 fn parse<T: DeserializeOwned>(plan: &Plan, what: &str, value: &[u8]) -> Result<T, RestoreFault> {
     serde_json::from_slice(value)
         .map_err(|error| RestoreFault::Refused(format!("the {what} record of {} cannot be read: {error}", place(plan))))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::progress::Probe;
+    use super::super::running::{Record, Room, Running};
+    use super::*;
+    use crate::config::{Kafka, Protocol, Topics};
+    use crate::engine::Options;
+    use crate::policy::{self, Policy};
+
+    fn policy() -> Policy {
+        let text = "[agreement]\nname = \"Test\"\neffective_from = \"2020-01-01T00:00:00Z\"\ntimezone = \"UTC\"\n\
+                    [[status]]\nname = \"new\"\n[[status]]\nname = \"qualified\"\ndisposition = \"qualified\"\n\
+                    [[sla]]\nname = \"sla\"\nstart = { on = \"created\" }\nstop = { disposition = \"any\" }\n\
+                    [[sla.target]]\nwithin = \"1 hour\"\n";
+        policy::parse("test.toml", text, &|_| Ok(String::new())).expect("a policy")
+    }
+
+    fn plan() -> Plan {
+        let kafka = Kafka {
+            brokers: String::new(),
+            inputs: vec!["a".to_owned(), "b".to_owned()],
+            group: "plazo".to_owned(),
+            topics: Topics::default(),
+            protocol: Protocol::Classic,
+            transactional_id: "plazo".to_owned(),
+            properties: BTreeMap::new(),
+        };
+        Plan {
+            kafka: Arc::new(kafka),
+            client_id: String::new(),
+            partition: 0,
+            partitions: 1,
+            policy: Arc::new(policy()),
+            options: Options::default(),
+            accept_changed_policy: false,
+        }
+    }
+
+    /// A shard that has applied offset 3 of `a`, behind which a marker lies, and refused offset 0 of `b`.
+    fn at_work(plan: &Plan) -> Running {
+        let new = Contents::new(0).shard(plan, &[None, None], || Ok(vec![3, 0])).expect("a new shard");
+        let mut running = Running::new((0, 1), new, (0, Room::default()), vec![None, None]);
+        let event = r#"{"specversion":"1.0","id":"1","source":"crm","type":"lead.created","time":"2026-12-01T12:00:00Z","data":{"lead_id":"L1"}}"#;
+        let record = |payload: &str| Record {
+            key: Some(Box::from(&b"L1"[..])),
+            payload: Some(Box::from(payload.as_bytes())),
+            headers: Vec::new(),
+        };
+        let noon: Timestamp = "2026-12-01T12:00:00Z".parse().expect("an instant");
+        running.progress.push(0, noon, 3, record(event));
+        running.progress.push(1, noon.plus_ms(1), 0, record("{"));
+        running.reached(0, 5);
+        for input in 0..2 {
+            let end = if input == 0 { 5 } else { 1 };
+            running.progress.probed(input, Probe { sent: noon.plus_ms(10), end });
+        }
+        running.step(&plan.kafka.inputs, Timestamp::MAX).expect("a turn");
+        running
+    }
+
+    fn written(plan: &Plan, running: &Running) -> Contents {
+        let mut contents = Contents::new(0);
+        let mut offset = 0;
+        running
+            .write(&plan.kafka, &mut |record| {
+                if record.topic == plan.kafka.topics.changelog {
+                    contents.take(plan, offset, record.key, record.value)?;
+                    offset += 1;
+                }
+                Ok::<(), RestoreFault>(())
+            })
+            .expect("all of the turn");
+        contents
+    }
+
+    #[test]
+    fn a_restored_shard_is_the_one_that_was_committed_to_the_last_byte() {
+        let plan = plan();
+        let running = at_work(&plan);
+        let restored = written(&plan, &running).shard(&plan, &[Some(5), Some(1)], || Ok(Vec::new())).expect("a shard");
+        assert_eq!((restored.records, restored.next), (1, vec![5, 1]));
+        assert_eq!(restored.shard.watermark(), running.shard.watermark());
+        assert_eq!(restored.shard.lead("L1"), running.shard.lead("L1"));
+        assert!(!restored.keep_policy);
+    }
+
+    #[test]
+    fn a_restored_shard_names_the_offsets_applied_last_not_those_of_markers_and_refused_records() {
+        let plan = plan();
+        let running = at_work(&plan);
+        let restored = written(&plan, &running).shard(&plan, &[None, None], || Ok(Vec::new())).expect("a shard");
+        assert_eq!(restored.shard.positions(), running.shard.positions());
+        assert_eq!(restored.shard.positions()[0].1, 3);
+    }
+
+    #[test]
+    fn a_record_of_no_known_kind_refuses_the_shard() {
+        let taken = Contents::new(0).take(&plan(), 7, Some(b"x"), Some(b"y"));
+        assert!(matches!(taken, Err(RestoreFault::Refused(told)) if told.contains("plazo.changelog/0 at 7")));
+    }
 }

@@ -93,9 +93,10 @@ impl Worker {
             Prober::start(&shared.kafka, &format!("{client_id}-ends"), "read_uncommitted", shared.clock.clone())?;
         let vigil = Vigil::start(&shared.kafka, &client_id, shared.clock.clone())?;
         let transactions = Transactions::new(shared.kafka.clone(), &client_id, number);
-        let shards = Shards::new(shared.kafka.clone(), shared.partitions, shared.clock_skew_ms, Room::default());
+        let (began, started) = (monotonic(), shared.clock.now());
+        let shards =
+            Shards::new(shared.kafka.clone(), shared.partitions, shared.clock_skew_ms, Room::default(), started);
         let (restores, restored) = channel();
-        let began = monotonic();
         Ok(Worker {
             shared,
             number,

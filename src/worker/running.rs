@@ -356,6 +356,7 @@ impl Running {
             partitions: self.partitions,
             watermark_ms: self.shard.watermark().ms(),
             next: kafka.inputs.iter().cloned().zip(self.progress.next()).collect(),
+            applied: kafka.inputs.iter().cloned().zip(self.shard.positions().iter().map(|(_, at)| *at)).collect(),
         };
         changelog(META, Some(&serde_json::to_vec(&meta).unwrap_or_default()))?;
         self.dead.iter().try_for_each(|dead| self.bury(kafka, dead, send))

@@ -110,7 +110,8 @@ pub struct Shards {
 }
 
 impl Shards {
-    pub fn new(kafka: Arc<Kafka>, partitions: u32, clock_skew_ms: i64, room: Room) -> Self {
+    /// `started`: the wall clock as the worker begins.
+    pub fn new(kafka: Arc<Kafka>, partitions: u32, clock_skew_ms: i64, room: Room, started: Timestamp) -> Self {
         Shards {
             kafka,
             partitions,
@@ -118,7 +119,7 @@ impl Shards {
             room,
             stages: BTreeMap::new(),
             generation: 0,
-            guard: ClockGuard::default(),
+            guard: ClockGuard::new(clock_skew_ms, started),
             silent: false,
             turn_began_ms: None,
         }
@@ -414,7 +415,7 @@ mod tests {
             transactional_id: "plazo".to_owned(),
             properties: BTreeMap::new(),
         };
-        Shards::new(Arc::new(kafka), 4, 0, Room::default())
+        Shards::new(Arc::new(kafka), 4, 0, Room::default(), Timestamp::from_ms(0))
     }
 
     #[test]
