@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::engine::NoticeKind;
 use crate::engine::notice::{
-    Breached, CloudEvent, DeadlineMoved, Ended, Escalated, Paused, Reminder, Resumed, Retracted, Started,
+    Breached, CloudEvent, DeadlineMoved, Ended, Escalated, MassDisposition, Paused, PingPong, Reminder, Resumed,
+    Retracted, Started,
 };
 use crate::event::FactKind;
 use crate::report::ReportJson;
@@ -117,6 +118,8 @@ fn output(kind: NoticeKind) -> Schema {
             written::<CloudEvent<'static, Ended<'static>>>()
         }
         NoticeKind::Retracted => written::<CloudEvent<'static, Retracted<'static>>>(),
+        NoticeKind::PingPong => written::<CloudEvent<'static, PingPong<'static>>>(),
+        NoticeKind::MassDisposition => written::<CloudEvent<'static, MassDisposition<'static>>>(),
     }
 }
 

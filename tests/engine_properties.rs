@@ -8,11 +8,12 @@ use std::sync::Arc;
 use model::Step;
 use model::generate::{PolicySpec, Record, TOLERANCE_MS, histories, policies, steps};
 use plazo::engine::{Applied, Options, Progress, Shard, Standing, inspect};
-use plazo::event::Event;
-use plazo::policy::Policy;
-use plazo::time::{DAY_MS, Timestamp};
+use plazo::event::{Event, Fact, FactKind};
+use plazo::policy::{Disposition, MassDisposition, Policy, Watch};
+use plazo::time::{DAY_MS, HOUR_MS, Timestamp};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
+use proptest::sample::select;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 fn config() -> Config {
     Config { cases: 200, failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..Config::default() }
@@ -63,8 +64,11 @@ fn advance(shard: &mut Shard, to: Timestamp, manner: Manner, told: &mut Vec<Stri
 
 /// Every notice, whole, in order.
 fn play(spec: &PolicySpec, history: &[Record], manner: Manner) -> Vec<String> {
-    let policy = Arc::new(spec.policy());
-    let mut shard = shard(&policy, TOLERANCE_MS);
+    play_by(&Arc::new(spec.policy()), history, manner)
+}
+
+fn play_by(policy: &Arc<Policy>, history: &[Record], manner: Manner) -> Vec<String> {
+    let mut shard = shard(policy, TOLERANCE_MS);
     let mut told = Vec::new();
     for (step, position) in steps(history).iter().zip(1..) {
         match step {
@@ -86,7 +90,7 @@ fn play(spec: &PolicySpec, history: &[Record], manner: Manner) -> Vec<String> {
             }
         }
         if manner.restarts {
-            shard = restarted(&policy, &shard);
+            shard = restarted(policy, &shard);
         }
     }
     told
@@ -226,4 +230,61 @@ proptest! {
             }
         }
     }
+}
+
+/// Thresholds so low that a busy history passes them.
+fn watched(spec: &PolicySpec) -> Arc<Policy> {
+    let mut policy = spec.policy();
+    for version in &mut policy.versions {
+        let mass_disposition = MassDisposition {
+            more_than: 2,
+            within_ms: 6 * HOUR_MS,
+            within: "6 hours".to_owned(),
+            disposition: Disposition::Recycled,
+        };
+        version.watch = Watch { ping_pong: Some(1), mass_disposition: Some(mass_disposition) };
+    }
+    Arc::new(policy)
+}
+
+/// Many leads of few owners, handed on and disposed of within hours, some of it told late or ahead.
+fn busy() -> impl Strategy<Value = Vec<Record>> {
+    let assigned = select(vec!["ana", "bea", ""])
+        .prop_map(|owner| Fact { owner: Some(owner.into()), ..Fact::new(FactKind::Assigned) });
+    let changed = select(vec!["working", "nurture", "nurture", "qualified"])
+        .prop_map(|status| Fact { status: Some(status.into()), ..Fact::new(FactKind::StatusChanged) });
+    let late = prop_oneof![6 => Just(0i64), 2 => 1i64..9, 1 => Just(-1i64)];
+    let record = (0u8..6, 0i64..3, late, prop_oneof![2 => assigned, 3 => changed], any::<bool>());
+    let record =
+        record.prop_map(|(lead, wait, late, fact, pass)| Record { lead, wait, late, fact, repeats: None, pass });
+    proptest::collection::vec(record, 10..60)
+}
+
+#[test]
+fn what_is_watched_survives_restarts_undo_redelivery_and_ticks() {
+    let (mut handed_on, mut disposed) = (0, 0);
+    let seen = std::cell::RefCell::new((&mut handed_on, &mut disposed));
+    let played = TestRunner::new(config()).run(&(policies(), busy()), |(spec, history)| {
+        let policy = watched(&spec);
+        let told = play_by(&policy, &history, Manner::default());
+        let of = |kind: &str| told.iter().filter(|notice| notice.contains(&format!("\"type\":\"{kind}\""))).count();
+        let mut seen = seen.borrow_mut();
+        *seen.0 += of("watch.ping_pong");
+        *seen.1 += of("watch.mass_disposition");
+        let straight = Manner::default();
+        for manner in [
+            Manner { restless: true, ..straight },
+            Manner { restarts: true, ..straight },
+            Manner { undoes: true, ..straight },
+            Manner { twice: true, ..straight },
+            Manner { restless: true, restarts: true, undoes: true, twice: true },
+        ] {
+            prop_assert_eq!(&play_by(&policy, &history, manner), &told);
+        }
+        Ok(())
+    });
+    if let Err(fault) = played {
+        panic!("{fault}");
+    }
+    assert!(handed_on > 100 && disposed > 100, "little was watched: {handed_on} and {disposed}");
 }

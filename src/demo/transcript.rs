@@ -183,13 +183,22 @@ impl Transcript {
             "sla.cancelled" => text("reason"),
             "sla.retracted" => {
                 let taken_back = text("retracts_type");
-                let (kind, why) = (taken_back.trim_start_matches("sla."), text("reason").replace('_', " "));
+                let (kind, why) = (taken_back.rsplit('.').next().unwrap_or_default(), text("reason").replace('_', " "));
                 format!("{} {kind}: {why}", self.say("takes back", "retira"))
+            }
+            "watch.ping_pong" => {
+                let owners: Vec<&str> =
+                    data["owners"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                owners.join(" → ")
+            }
+            "watch.mass_disposition" => {
+                let since = self.say("since", "desde");
+                format!("{} {} {since} {}", data["leads"], text("disposition"), self.short(&data["from"]))
             }
             _ => due(),
         };
         let style = colour(kind);
-        let name = kind.trim_start_matches("sla.");
+        let name = kind.rsplit('.').next().unwrap_or_default();
         let width = self.sla_width;
         let (lead, sla, owner) = (text("lead_id"), text("sla"), text("owner"));
         writeln!(out, "{time}  {lead}  {style}{name:<15}{style:#}{sla:<width$}{owner:<8} {says}")

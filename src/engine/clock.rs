@@ -179,6 +179,22 @@ impl Clock {
         self.end.map_or(Timestamp::MAX, |end| end.at)
     }
 
+    /// Who took the lead over from somebody else while the clock ran, and when: a time that nobody held it lies between two owners.
+    pub fn handovers(&self) -> impl Iterator<Item = (Timestamp, Sym)> {
+        let ended = self.ended_at();
+        let held = self.holds.iter().filter(move |hold| hold.owner != 0 && hold.from < ended);
+        let mut holder = 0;
+        held.filter_map(move |hold| {
+            let before = std::mem::replace(&mut holder, hold.owner);
+            (before != 0 && before != hold.owner).then_some((hold.from, hold.owner))
+        })
+    }
+
+    /// Who held it first.
+    pub fn first_owner(&self) -> Sym {
+        self.holds.iter().map(|hold| hold.owner).find(|owner| *owner != 0).unwrap_or(0)
+    }
+
     /// Time passes up to `now`; `inclusive` if `now` itself has passed. A clock that was stopped meanwhile knew before.
     pub(super) fn pass(&mut self, now: Timestamp, inclusive: bool) {
         if self.fresh || self.paused || self.end.is_some() {

@@ -5,7 +5,7 @@ use super::clock::{Cause, Clock, End, Hold};
 use super::record::{FactRow, Lead, Sym};
 use super::rules::{Rules, holds};
 use crate::event::FactKind;
-use crate::policy::{AnyOf, Key, OnReassign, Promise, Reopen, Sla, StatusIndex, Target};
+use crate::policy::{AnyOf, Disposition, Key, OnReassign, Promise, Reopen, Sla, StatusIndex, Target, Version};
 use crate::time::Timestamp;
 
 /// Starts that made no clock.
@@ -64,6 +64,16 @@ impl Thread {
     }
 }
 
+/// The lead got a status with a disposition, or with another one than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Act {
+    pub at: Timestamp,
+    pub disposition: Disposition,
+    /// Who is credited with it (SEMANTICS 12.28).
+    pub owner: Sym,
+    pub team: Sym,
+}
+
 /// The result and the working space of a fold. Reused from lead to lead.
 #[derive(Debug, Default)]
 pub struct Fold {
@@ -71,6 +81,8 @@ pub struct Fold {
     pub clocks: Vec<Clock>,
     /// Event time of the first fact that is still in the future.
     pub next_fact: Option<Timestamp>,
+    /// Where some version watches dispositions: all of them, in order.
+    pub acts: Vec<Act>,
     threads: Vec<Thread>,
     attributes: Vec<(Sym, Sym)>,
     now: Situation,
@@ -160,6 +172,13 @@ fn stops_or_cancels(sla: &Sla, status: Option<StatusIndex>) -> bool {
     sla.stop.states.contains(status) || sla.cancel.status.contains(status)
 }
 
+fn disposes(version: &Version, change: &Change<'_>) -> Option<Act> {
+    let of = |index: Option<StatusIndex>| version.lifecycle.statuses.get(usize::from(index?))?.disposition;
+    let disposition = of(change.after.index).filter(|now| of(change.before.index) != Some(*now))?;
+    let held = if change.before.owner != 0 { &change.before } else { &change.after };
+    Some(Act { at: change.at(), disposition, owner: held.owner, team: held.team })
+}
+
 impl Fold {
     /// Folds the facts up to `until` (inclusive). `inclusive` says whether that instant itself has passed, so that a
     /// deadline at it counts as missed.
@@ -170,6 +189,7 @@ impl Fold {
         self.attributes.clear();
         self.now = Situation::default();
         self.next_fact = None;
+        self.acts.clear();
         let mut rest = lead.facts.as_slice();
         while let Some(first) = rest.first() {
             if first.time > until {
@@ -249,6 +269,9 @@ impl Fold {
             creates: fact.kind == FactKind::Created && !before.created,
             assigns: fact.owner.is_some_and(|owner| owner != 0 && owner != before.owner),
         };
+        if rules.watched_ms().is_some() && fact.status != 0 {
+            self.acts.extend(disposes(rules.version(words), &change));
+        }
         for family in 0..self.threads.len() as u16 {
             let reading = change.reading(rules, family);
             let Thread { running, awaits_owner: awaited, .. } = self.threads[usize::from(family)];

@@ -78,6 +78,14 @@ pub struct PauseTold {
     pub claim: Claim,
 }
 
+/// The lead was handed on too often within the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PingPongTold {
+    /// The handover that was one too many.
+    pub at: Timestamp,
+    pub claim: Claim,
+}
+
 /// All that was told of one clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -100,6 +108,7 @@ pub struct Told {
     pub outcomes: [u32; 3],
     /// The standing one.
     pub outcome: Option<OutcomeTold>,
+    pub ping_pong: Option<PingPongTold>,
 }
 
 mod flag {
@@ -116,6 +125,7 @@ mod flag {
     pub const PAUSES: u64 = 1 << 10;
     pub const OUTCOME: u64 = 1 << 11;
     pub const OUTCOMES: u64 = 1 << 12;
+    pub const PING_PONG: u64 = 1 << 13;
 }
 
 impl Told {
@@ -134,6 +144,7 @@ impl Told {
             steps: SmallVec::new(),
             outcomes: [0; 3],
             outcome: None,
+            ping_pong: None,
         }
     }
 
@@ -157,6 +168,7 @@ impl Told {
             (!self.pauses.is_empty(), flag::PAUSES),
             (self.outcome.is_some(), flag::OUTCOME),
             (self.outcomes != self.expected_outcomes(), flag::OUTCOMES),
+            (self.ping_pong.is_some(), flag::PING_PONG),
         ]
         .iter()
         .fold(0, |flags, (set, bit)| flags | (u64::from(*set) * bit));
@@ -208,6 +220,10 @@ impl Told {
             for count in self.outcomes {
                 write_varint(out, u64::from(count));
             }
+        }
+        if let Some(told) = self.ping_pong {
+            write_zigzag(out, since(told.at));
+            write_varint(out, u64::from(told.claim.count) << 1 | u64::from(told.claim.stands));
         }
     }
 
@@ -278,6 +294,12 @@ impl Told {
             for count in &mut told.outcomes {
                 *count = sym(reader)?;
             }
+        }
+        if has(flag::PING_PONG) {
+            let at = instant(reader)?;
+            let packed = reader.varint()?;
+            let claim = Claim { count: u32::try_from(packed >> 1).ok()?, stands: packed & 1 == 1 };
+            told.ping_pong = Some(PingPongTold { at, claim });
         }
         Some(told)
     }

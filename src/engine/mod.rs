@@ -1,8 +1,8 @@
 //! The core that decides: sans-IO, no clock, no async (DESIGN §1, §2, §4).
 //!
 //! In reading order: `record` (the packed lead) and its `ledger`; `rules` (the policy made ready) ; `clock` and `fold` (facts
-//! -> clocks); `settle` (clocks minus ledger = what must be said) and `speech`, `notice` (how it is said); `shard` (leads,
-//! timers, watermark, a turn and its undo) over `leads`; `explain` (reading a lead).
+//! -> clocks); `settle` (clocks minus ledger = what must be said) and `speech`, `notice` (how it is said); `watch` (one owner over
+//! many leads); `shard` (leads, timers, watermark, a turn and its undo) over `leads`; `explain` (reading a lead).
 
 pub mod clock;
 pub mod explain;
@@ -16,6 +16,7 @@ pub mod rules;
 pub mod settle;
 pub mod shard;
 mod speech;
+mod watch;
 mod wire;
 
 pub use explain::{ClockView, LeadView, Reading, Standing, inspect};

@@ -30,10 +30,12 @@ pub enum NoticeKind {
     MetLate,
     Cancelled,
     Retracted,
+    PingPong,
+    MassDisposition,
 }
 
 impl NoticeKind {
-    pub const ALL: [NoticeKind; 11] = [
+    pub const ALL: [NoticeKind; 13] = [
         NoticeKind::Started,
         NoticeKind::Paused,
         NoticeKind::Resumed,
@@ -45,6 +47,8 @@ impl NoticeKind {
         NoticeKind::MetLate,
         NoticeKind::Cancelled,
         NoticeKind::Retracted,
+        NoticeKind::PingPong,
+        NoticeKind::MassDisposition,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -60,6 +64,8 @@ impl NoticeKind {
             NoticeKind::MetLate => "sla.met_late",
             NoticeKind::Cancelled => "sla.cancelled",
             NoticeKind::Retracted => "sla.retracted",
+            NoticeKind::PingPong => "watch.ping_pong",
+            NoticeKind::MassDisposition => "watch.mass_disposition",
         }
     }
 
@@ -357,6 +363,35 @@ notice_data! {
         retracts_type: &'static str,
         reason: &'static str,
     }
+    /// `watch.ping_pong`: within one clock the lead was handed on among owners more often than the policy allows.
+    PingPong {
+        /// Up to when this was told; a time that nobody held the lead does not count.
+        handovers: u32,
+        more_than: u32,
+        /// Who held the lead, one after the other.
+        owners: Vec<&'a str>,
+    }
+}
+
+/// `watch.mass_disposition`: one owner disposed of more leads within a time than the policy allows. Keyed by the lead that was one too many.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct MassDisposition<'a> {
+    pub lead_id: &'a str,
+    pub owner: &'a str,
+    pub team: Option<&'a str>,
+    /// `qualified`, `disqualified` or `recycled`
+    pub disposition: &'static str,
+    /// How many leads when it was told: one more than `more_than`.
+    pub leads: u32,
+    pub more_than: u32,
+    /// As the policy writes it.
+    pub within: &'a str,
+    /// The first and the last of these dispositions.
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub policy: &'a RawPolicy,
+    pub as_of: AsOf<'a>,
 }
 
 /// The policy part, written once per version.

@@ -1,7 +1,7 @@
 //! The packed lead: the bytes held in memory are the changelog value are the stored blob (DESIGN §1).
 //!
 //! ```text
-//! version u8 | next_due i64 LE | lead id | hash count | hashes 8 B each | string count | lengths | bytes | facts | ledger
+//! version u8 | next_due i64 LE | lead id | hash count | hashes 8 B each | string count | lengths | bytes | facts | ledger | alarms
 //! ```
 //!
 //! Counts and symbols are LEB128 varints, times are zigzag deltas, each string stands once and is named by its 1-based
@@ -10,6 +10,7 @@
 use super::ledger::Told;
 use super::wire::{Reader, write_varint, write_zigzag};
 use crate::event::{Event, FactKind};
+use crate::policy::Disposition;
 use crate::time::Timestamp;
 
 /// The layout this build writes. Older ones are still read; fixtures of each are kept in `tests/data/records`.
@@ -52,6 +53,14 @@ pub struct FactRow {
     pub attributes: (u32, u32),
 }
 
+/// A mass disposition that this lead completed, and that was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    pub at: Timestamp,
+    pub owner: Sym,
+    pub disposition: Disposition,
+}
+
 /// A decoded record. Reused from lead to lead, so that decoding allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Lead {
@@ -63,6 +72,7 @@ pub struct Lead {
     pub facts: Vec<FactRow>,
     pub attributes: Vec<(Sym, Sym)>,
     pub ledger: Vec<Told>,
+    pub alarms: Vec<Alarm>,
 }
 
 mod flag {
@@ -125,6 +135,7 @@ impl Lead {
         self.facts.clear();
         self.attributes.clear();
         self.ledger.clear();
+        self.alarms.clear();
     }
 
     pub fn lead_id(&self) -> &str {
@@ -244,6 +255,12 @@ impl Lead {
         for told in &self.ledger {
             told.encode(origin, out);
         }
+        // Most records end here.
+        for alarm in &self.alarms {
+            out.push(alarm.disposition as u8);
+            write_zigzag(out, alarm.at.0.wrapping_sub(origin.0));
+            write_varint(out, u64::from(alarm.owner));
+        }
     }
 
     /// What the ledger's instants are counted from.
@@ -348,6 +365,12 @@ impl Lead {
         let clocks = reader.count(3)?;
         for _ in 0..clocks {
             self.ledger.push(Told::decode(origin, reader)?);
+        }
+        while !reader.is_empty() {
+            let disposition = *Disposition::ALL.get(usize::from(reader.byte()?))?;
+            let at = Timestamp(origin.0.wrapping_add(reader.zigzag()?));
+            let owner = reader.varint().filter(|sym| *sym <= self.strings.len() as u64)? as Sym;
+            self.alarms.push(Alarm { at, owner, disposition });
         }
         Some(())
     }

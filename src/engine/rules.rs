@@ -19,6 +19,8 @@ pub struct Rules {
     by_attributes: Vec<String>,
     /// The `policy` part of notices, by version.
     policy_parts: Vec<RawPolicy>,
+    /// The longest time of any version within which dispositions are watched.
+    watched_ms: Option<i64>,
 }
 
 /// What the fold wants to know of one SLA.
@@ -58,7 +60,14 @@ impl Rules {
             slas.push(of_version);
         }
         let policy_parts = policy.versions.iter().map(RawPolicy::of).collect();
-        Rules { policy, slas, by_attributes, policy_parts }
+        let watches = policy.versions.iter().filter_map(|version| version.watch.mass_disposition.as_ref());
+        let watched_ms = watches.map(|limit| limit.within_ms).max();
+        Rules { policy, slas, by_attributes, policy_parts, watched_ms }
+    }
+
+    /// How far back dispositions are looked at; `None` where no version watches them.
+    pub fn watched_ms(&self) -> Option<i64> {
+        self.watched_ms
     }
 
     pub fn version(&self, version: u16) -> &Version {

@@ -11,11 +11,12 @@ use smallvec::SmallVec;
 
 use super::clock::{Cause, Clock};
 use super::fold::Fold;
-use super::ledger::{Claim, Deadline, Mark, Outcome, OutcomeTold, PauseTold, Told};
+use super::ledger::{Claim, Deadline, Mark, Outcome, OutcomeTold, PauseTold, PingPongTold, Told};
 use super::notice::{NoticeId, NoticeKind, Outbox, Statement};
 use super::record::{Lead, RecordError, Sym};
 use super::rules::Rules;
 use super::speech::{Said, Speaker, Speech, family_of};
+use super::watch::Watch;
 use crate::event::Event;
 use crate::time::Timestamp;
 
@@ -98,6 +99,8 @@ pub struct Settler {
     speech: Speech,
     /// Of the ledger's entries, each at its entry's place.
     families: Vec<u16>,
+    /// Of all leads that were settled here.
+    pub watch: Watch,
 }
 
 impl Settler {
@@ -164,6 +167,7 @@ impl Settler {
         self.lead.ledger = ledger;
         let speaker = Speaker { rules, lead: &self.lead, fold: &self.fold, step };
         self.speech.tell(speaker, outbox);
+        self.watch.look(rules, &mut self.lead, &self.fold, step, false, outbox);
         self.count_open(1);
         if let Some(drop_at) = self.lead.kept_until(next_due, self.retention_ms) {
             if inclusive && drop_at <= at {
@@ -219,6 +223,7 @@ impl Diff<'_> {
             }
             let reason = "clock_withdrawn";
             let mut take = Taking { lead, speech: self.speech, clock: None, told, reason };
+            take.ping_pong();
             take.outcome();
             take.steps(|_| true);
             take.breach();
@@ -293,6 +298,28 @@ impl Diff<'_> {
             let id = statement(lead, told_key(told), kind, 0, made_before).id();
             told.outcome = Some(now);
             self.speech.say(Some(index), now.at, id, kind, Said::Plain);
+        }
+        self.ping_pong(lead, index, clock, told);
+    }
+
+    /// Told once a clock, when the handover that is one too many is known; taken back where facts leave no such handover.
+    fn ping_pong(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) {
+        let more_than = self.rules.version(clock.version).watch.ping_pong;
+        let one_too_many = more_than.and_then(|most| clock.handovers().nth(most as usize));
+        let stands = told.ping_pong.is_some_and(|told| told.claim.stands);
+        match one_too_many {
+            Some((at, _)) if !stands => {
+                let known = told.ping_pong.get_or_insert(PingPongTold { at, claim: Claim::default() });
+                known.at = at;
+                let count = known.claim.make();
+                let id = statement(lead, told_key(told), NoticeKind::PingPong, 0, count).id();
+                self.speech.say(Some(index), at, id, NoticeKind::PingPong, Said::Plain);
+            }
+            None if stands => {
+                let reason = "corrected";
+                Taking { lead, speech: self.speech, clock: Some(index), told, reason }.ping_pong();
+            }
+            _ => {}
         }
     }
 
@@ -470,6 +497,13 @@ impl Taking<'_> {
         let key = told_key(self.told);
         let said = Said::Retracted { retracts: id, of, reason: self.reason, key };
         self.speech.take_back(self.clock, time, id.retraction(), said);
+    }
+
+    fn ping_pong(&mut self) {
+        let Some(was) = self.told.ping_pong.as_mut().filter(|was| was.claim.stands) else { return };
+        let (at, count) = (was.at, was.claim.take_back());
+        let id = statement(self.lead, told_key(self.told), NoticeKind::PingPong, 0, count).id();
+        self.say(at, NoticeKind::PingPong, id);
     }
 
     fn outcome(&mut self) {

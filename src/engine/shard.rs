@@ -200,6 +200,28 @@ impl Shard {
                 known.1 = position;
             }
         }
+        self.watch_anew();
+    }
+
+    /// Nothing will be settled before this instant: the watermark, or the first timer that still waits behind it.
+    fn settled_until(&mut self) -> Timestamp {
+        self.next_due().map_or(self.watermark, |due| due.min(self.watermark))
+    }
+
+    /// What is watched over many leads follows from their records.
+    fn watch_anew(&mut self) {
+        let until = (self.settled_until(), self.watermark);
+        let Settler { lead, fold, watch, .. } = &mut self.settler;
+        watch.clear();
+        if self.rules.watched_ms().is_none() {
+            return;
+        }
+        for record in self.leads.records() {
+            // It was decoded when it was stored or restored.
+            if lead.decode(record).is_ok() {
+                watch.restore(&self.rules, lead, fold, record::next_due(record), until);
+            }
+        }
     }
 
     /// The earliest instant at which something may have to be said.
@@ -362,6 +384,7 @@ impl Shard {
                 self.keep(Some(slot), "", next_due);
             }
             Settled::Dropped => {
+                self.settler.watch.forget(self.leads.id(slot));
                 self.turn.dropped.push(self.leads.id(slot).to_owned());
                 let before = self.leads.remove(slot);
                 self.turn.undo.push((slot, before));
@@ -395,7 +418,7 @@ impl Shard {
         }
     }
 
-    /// Takes another policy, between two turns. No lead is looked at: where the versions in force up to the watermark are the same,
+    /// Takes another policy, between two turns. No lead is settled: where the versions in force up to the watermark are the same,
     /// it changes nothing of what is known, and a clock that starts later finds its version by its start. Where they are not, every
     /// lead is to be settled anew ([`Shard::resettle`]).
     pub fn adopt(&mut self, policy: Arc<Policy>) {
@@ -409,7 +432,12 @@ impl Shard {
             }
         }
         self.open = open;
+        let watched_ms = self.rules.watched_ms();
         self.rules = Rules::new(policy);
+        // Another version may look further back.
+        if self.rules.watched_ms() != watched_ms {
+            self.watch_anew();
+        }
     }
 
     /// Settles the leads from slot `from` on that have something open, by the present policy: what their records say of another
@@ -450,6 +478,10 @@ impl Shard {
 
     /// The turn is durable.
     pub fn commit(&mut self) {
+        if self.rules.watched_ms().is_some() {
+            let settled = self.settled_until();
+            self.settler.watch.commit(&self.rules, settled);
+        }
         self.begin();
     }
 
@@ -479,6 +511,7 @@ impl Shard {
             self.positions[source].1 = position;
         }
         self.watermark = self.turn.watermark;
+        self.settler.watch.undo();
         self.begin();
     }
 

@@ -8,8 +8,8 @@ use super::clock::{Clock, End, Hold};
 use super::fold::Fold;
 use super::ledger::Deadline;
 use super::notice::{
-    AsOf, Breached, DeadlineMoved, Ended, Escalated, NoticeId, NoticeKind, Object, Outbox, Paused, Reminder, Resumed,
-    Retracted, Seconds, Started,
+    AsOf, Breached, DeadlineMoved, Ended, Escalated, NoticeId, NoticeKind, Object, Outbox, Paused, PingPong, Reminder,
+    Resumed, Retracted, Seconds, Started,
 };
 use super::record::Lead;
 use super::rules::Rules;
@@ -163,6 +163,16 @@ impl Speaker<'_> {
                 NoticeKind::Started => write!(Started { remaining_seconds: remaining }),
                 NoticeKind::Paused => write!(Paused { remaining_seconds: remaining.unwrap_or(Seconds(0)) }),
                 NoticeKind::Resumed => write!(Resumed { remaining_seconds: remaining }),
+                NoticeKind::PingPong => {
+                    let after = clock.handovers().map(|(_, owner)| owner);
+                    let owners: Vec<&str> =
+                        [clock.first_owner()].into_iter().chain(after).map(|owner| self.lead.str(owner)).collect();
+                    write!(PingPong {
+                        handovers: owners.len().saturating_sub(1) as u32,
+                        more_than: self.rules.version(clock.version).watch.ping_pong.unwrap_or(0),
+                        owners: owners,
+                    });
+                }
                 _ => self.tell_end(said, clock, policy, as_of, outbox),
             },
         }

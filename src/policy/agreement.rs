@@ -45,6 +45,7 @@ pub struct Version {
     pub calendars: Vec<(String, Arc<Calendar>)>,
     pub slas: Vec<Sla>,
     pub commitments: Vec<Commitment>,
+    pub watch: Watch,
 }
 
 /// The statuses a lead can have.
@@ -74,6 +75,7 @@ pub enum Stage {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
 pub enum Disposition {
     Qualified,
     Disqualified,
@@ -306,6 +308,24 @@ pub struct Escalation {
     pub after: Duration,
     pub notify: Vec<String>,
     pub action: Option<String>,
+}
+
+/// Games that people play with a promise: told, not punished (SEMANTICS §4). What is not given is not watched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// A lead handed on among owners more often than this within one clock.
+    pub ping_pong: Option<u32>,
+    pub mass_disposition: Option<MassDisposition>,
+}
+
+/// One owner disposing so of more than so many leads within so long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MassDisposition {
+    pub more_than: u32,
+    pub within_ms: i64,
+    /// As written.
+    pub within: String,
+    pub disposition: Disposition,
 }
 
 /// Marketing's side.

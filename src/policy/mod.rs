@@ -9,6 +9,7 @@ mod reader;
 mod sla;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use agreement::*;
 pub use fault::{Fault, Faults, LoadError, nearest};

@@ -13,6 +13,7 @@ use super::agreement::*;
 use super::fault::{Fault, Faults, place};
 use super::reader::{Source, Table, Value};
 use super::sla::{self, Ground};
+use super::watch;
 use crate::calendar::{Calendar, Hours, Spec, TZDB_VERSION, parse_ics};
 use crate::time::Timestamp;
 
@@ -60,7 +61,7 @@ pub fn parse_version(file: &str, text: &str, read: ReadFile<'_>) -> Parsed {
 pub fn parse_calendars(file: &str, text: &str, read: ReadFile<'_>) -> Result<Vec<(String, Arc<Calendar>)>, Faults> {
     let source = Source::new(file, text);
     let calendars = with_root(&source, |root| {
-        for key in ["agreement", "status", "sla", "commitment"] {
+        for key in ["agreement", "status", "sla", "commitment", "watch"] {
             root.get(key);
         }
         let found = calendars(&root, read);
@@ -125,6 +126,9 @@ fn version(root: &Table<'_, '_>, read: ReadFile<'_>) -> Option<(Version, usize)>
         None => Vec::new(),
     };
     unique(root, "commitment", "commitment");
+    let named: Vec<Disposition> = lifecycle.statuses.iter().filter_map(|status| status.disposition).collect();
+    let watch = root.get("watch").and_then(|value| value.table("[watch]"));
+    let watch = watch.map(|table| watch::parse(&table, &named)).unwrap_or_default();
     root.finish();
     if !source.faults.borrow().is_empty() {
         return None;
@@ -143,6 +147,7 @@ fn version(root: &Table<'_, '_>, read: ReadFile<'_>) -> Option<(Version, usize)>
         calendars,
         slas,
         commitments,
+        watch,
     };
     version.fingerprint = fingerprint(&version);
     Some((version, place))
@@ -438,5 +443,7 @@ fn fingerprint(version: &Version) -> String {
             TZDB_VERSION,
         )
     );
-    format!("{:032x}", xxh3_128(canonical.as_bytes()))
+    // One that watches nothing says what it said when nothing could be watched.
+    let watch = if version.watch == Watch::default() { String::new() } else { format!("{:?}", version.watch) };
+    format!("{:032x}", xxh3_128((canonical + &watch).as_bytes()))
 }

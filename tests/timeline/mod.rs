@@ -261,6 +261,15 @@ impl Timeline {
         self
     }
 
+    /// What was told since the last look, but for notices of these kinds.
+    pub fn fresh(&mut self, but: &[&str]) -> Vec<String> {
+        let fresh = self.said[self.seen..].iter();
+        let other = |notice: &&Value| but.iter().all(|kind| notice["type"] != format!("sla.{kind}"));
+        let lines = fresh.filter(other).map(|notice| self.line(notice)).collect();
+        self.seen = self.said.len();
+        lines
+    }
+
     /// The data of the last notice of this kind.
     #[track_caller]
     pub fn last(&self, kind: &str) -> &Value {
@@ -288,11 +297,16 @@ impl Timeline {
     fn line(&self, notice: &Value) -> String {
         let data = &notice["data"];
         let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-        let kind = word(&notice["type"]).replace("sla.", "");
+        let short_kind = |kind: &Value| word(kind).replace("sla.", "").replace("watch.", "");
+        let kind = short_kind(&notice["type"]);
         let mut line = format!("{} {kind}", short(&notice["time"]));
         let lead = word(&data["lead_id"]);
         if lead != "L1" {
             line += &format!(" {lead}");
+        }
+        if kind == "mass_disposition" {
+            let (owner, disposition) = (word(&data["owner"]), word(&data["disposition"]));
+            return line + &format!(" by {owner} {} {disposition} since {}", data["leads"], short(&data["from"]));
         }
         line += &format!(" {}#{}", word(&data["sla"]), data["cycle"]);
         line += &match kind.as_str() {
@@ -307,10 +321,14 @@ impl Timeline {
             "escalated" => format!(" step {}", data["step"]),
             "met" | "met_late" => format!(" after {}s by {}", data["open_seconds"], word(&data["owner"])),
             "cancelled" => format!(" {}", word(&data["reason"])),
+            "ping_pong" => {
+                let owners: Vec<String> = data["owners"].as_array().into_iter().flatten().map(word).collect();
+                format!(" {}", owners.join(" > "))
+            }
             "retracted" => {
                 let taken = self.said.iter().find(|said| said["id"] == data["retracts"]).expect("a known id");
                 assert_eq!(taken["type"], data["retracts_type"]);
-                format!(" {} ({})", word(&taken["type"]).replace("sla.", ""), word(&data["reason"]))
+                format!(" {} ({})", short_kind(&taken["type"]), word(&data["reason"]))
             }
             other => panic!("a notice of kind {other}"),
         };
