@@ -6,6 +6,8 @@ mod kafka;
 
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use kafka::{BOUND, Broker, Engine, Site, event, leads};
@@ -75,7 +77,7 @@ fn post(url: &str, kind: &str, body: &str) -> Reply {
 /// Asks until the answer is as wanted.
 fn until(what: &str, ask: impl Fn() -> Reply, wanted: impl Fn(&Reply) -> bool) -> Reply {
     let began = Instant::now();
-    let (_kept, never) = std::sync::mpsc::channel::<()>();
+    let (_kept, never) = channel::<()>();
     loop {
         let reply = ask();
         if wanted(&reply) {
@@ -311,5 +313,42 @@ fn an_end_that_took_long_is_cleared_by_the_clients_own_statistics() {
         numbers.write();
     }
     assert!(numbers.transactions.take_rebuilt().is_empty(), "no end was sent twice");
+    numbers.check(&broker);
+}
+
+#[test]
+fn an_end_that_was_sent_twice_has_its_producer_made_anew_and_nothing_is_lost_or_there_twice() {
+    let broker = Broker::start();
+    let mut site = Site::new(&broker, POLICY);
+    site.create_topics(1);
+    // A broker that stands still for two seconds has not answered in time, and is asked again; it reads both questions.
+    site.more = "[kafka.properties]\n\"socket.timeout.ms\" = 1000\n".to_owned();
+    let mut numbers = Numbers::new(&broker, &site);
+    numbers.write();
+    let done = AtomicBool::new(false);
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (_kept, never) = channel::<()>();
+            while !done.load(Ordering::Relaxed) && began.elapsed() < BOUND {
+                for (signal, ms) in [("STOP", 2_000), ("CONT", 500)] {
+                    broker.signal(signal);
+                    let _nothing_comes = never.recv_timeout(Duration::from_millis(ms));
+                }
+            }
+        });
+        // Each stop meets a transaction at some step; most of its time a transaction waits for its end.
+        let mut rebuilt = Vec::new();
+        while !rebuilt.contains(&"resent") && began.elapsed() < BOUND {
+            numbers.write();
+            rebuilt.extend(numbers.transactions.take_rebuilt());
+        }
+        done.store(true, Ordering::Relaxed);
+        assert!(rebuilt.contains(&"resent"), "not within {BOUND:?}: {rebuilt:?}");
+    });
+    let last = numbers.next + 20;
+    while numbers.next < last {
+        numbers.write();
+    }
     numbers.check(&broker);
 }

@@ -182,6 +182,16 @@ impl Broker {
         }
     }
 
+    /// A signal to every node: `STOP` lets it stand still, `CONT` go on.
+    pub fn signal(&self, name: &str) {
+        for node in &self.nodes {
+            let waiting = node.process.lock().expect("a node").as_ref().expect("it runs").id().to_string();
+            // Kafka is the child of who waits for it.
+            let sent = Command::new("pkill").args([&format!("-{name}"), "-P", &waiting, "java"]).status();
+            assert!(sent.expect("pkill").success());
+        }
+    }
+
     fn tail(&self) -> String {
         let mut told = String::new();
         for node in &self.nodes {
