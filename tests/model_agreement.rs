@@ -12,7 +12,9 @@ use model::generate::{
 };
 use model::tell::rank;
 use model::{Answer, Said, Step};
-use plazo::engine::{Applied, Options, Shard, inspect};
+use plazo::engine::notice::Statement;
+use plazo::engine::rules::text_key;
+use plazo::engine::{Applied, NoticeId, NoticeKind, Options, Shard, inspect};
 use plazo::event::{Fact, FactKind};
 use plazo::policy::{Family, Reopen};
 use plazo::time::{Timestamp, format_seconds};
@@ -52,6 +54,7 @@ fn engine_line(event: &Value, ids: &BTreeMap<String, (usize, String)>) -> Line {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
+    line.insert("id", text(&event["id"]));
     line.insert("type", text(&event["type"]));
     line.insert("time", text(&event["time"]));
     let data = &event["data"];
@@ -98,13 +101,40 @@ fn claim(kind: &str, started_at: &str, time: &str, step: &str) -> String {
     format!("{kind} of {started_at} at {time} {step}")
 }
 
-fn model_line(notice: &Said, said: &[Said]) -> Line {
+/// The id that a notice must have: of what it says, and of how often that was said before.
+fn id_of(said: &[Said], index: usize) -> NoticeId {
+    let notice = &said[index];
+    if let Some(taken) = notice.retracts {
+        return id_of(said, taken).retraction();
+    }
+    let statement = |notice: &Said| {
+        let text = notice.rung.as_ref().or(notice.step.as_ref().map(|(_, text)| text));
+        let step = text.map(|text| u64::from(text_key(text))).or(notice.pause.map(|from| from.0 as u64));
+        (notice.lead_id.clone(), notice.family, notice.start, notice.ordinal, notice.kind, step.unwrap_or(0))
+    };
+    let made = |other: &&Said| other.retracts.is_none() && statement(other) == statement(notice);
+    let count = said[..index].iter().filter(made).count() as u32;
+    Statement {
+        lead_id: &notice.lead_id,
+        sla: &notice.sla,
+        start: notice.start,
+        ordinal: notice.ordinal as u32,
+        kind: NoticeKind::ALL.into_iter().find(|kind| kind.name() == notice.kind).expect("a kind"),
+        step: statement(notice).5,
+        count,
+    }
+    .id()
+}
+
+fn model_line(index: usize, said: &[Said]) -> Line {
+    let notice = &said[index];
     let mut line = Line::new();
     let mut put = |field: &'static str, value: Option<String>| {
         if let Some(value) = value {
             line.insert(field, value);
         }
     };
+    put("id", Some(id_of(said, index).to_string()));
     put("type", Some(notice.kind.to_owned()));
     put("time", Some(notice.time.to_string()));
     put("as_of", Some(notice.as_of.to_string()));
@@ -156,7 +186,7 @@ fn model_line(notice: &Said, said: &[Said]) -> Line {
 fn loosen(line: &mut Line) {
     if line["type"] == "sla.retracted" {
         // The words of a retraction but what it takes back, and whether a lead was reopened.
-        line.retain(|field, _| matches!(*field, "type" | "as_of" | "lead_id" | "sla" | "retracts" | "reason"));
+        line.retain(|field, _| matches!(*field, "id" | "type" | "as_of" | "lead_id" | "sla" | "retracts" | "reason"));
         if line.get("reason").is_some_and(|reason| reason != "reopened") {
             line.remove("reason");
         }
@@ -237,9 +267,10 @@ fn differences(spec: &PolicySpec, history: &[Record]) -> Vec<String> {
         let mut wanted: Vec<Line> = expected
             .said
             .iter()
-            .filter(|notice| notice.input == input)
-            .map(|notice| {
-                let mut line = model_line(notice, &expected.said);
+            .enumerate()
+            .filter(|(_, notice)| notice.input == input)
+            .map(|(index, _)| {
+                let mut line = model_line(index, &expected.said);
                 loosen(&mut line);
                 line
             })

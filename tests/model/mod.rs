@@ -68,6 +68,8 @@ pub struct Said {
     pub stopped_at: Option<Timestamp>,
     pub open_ms: Option<i64>,
     pub open_ms_by_owner: BTreeMap<String, i64>,
+    /// When the pause began that is told or over.
+    pub pause: Option<Timestamp>,
     /// Of a breach.
     pub explanation: Option<clock::Explanation>,
     /// From when the version that governs the clock is in force.

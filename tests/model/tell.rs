@@ -142,6 +142,7 @@ impl Teller<'_> {
             stopped_at: None,
             open_ms: None,
             open_ms_by_owner: BTreeMap::new(),
+            pause: None,
             explanation: None,
             effective_from: clock.effective_from,
             retracts: None,
@@ -236,12 +237,12 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, teller: &mut Teller<'_>,
         match (memory.pauses.get(from).copied(), to) {
             (None, None) => {
                 memory.pauses.insert(*from, None);
-                tell(notice("sla.paused", *from), Slot::None);
+                tell(Said { pause: Some(*from), ..notice("sla.paused", *from) }, Slot::None);
                 deadline_was_told = true;
             }
             (Some(None), Some(to)) if clock.cut_short != Some(*from) => {
                 memory.pauses.insert(*from, Some(*to));
-                tell(notice("sla.resumed", *to), Slot::None);
+                tell(Said { pause: Some(*from), ..notice("sla.resumed", *to) }, Slot::None);
                 deadline_was_told = true;
             }
             _ => {}
