@@ -139,16 +139,23 @@ impl PolicySpec {
 impl PolicySpec {
     /// The policy as files, one a version.
     pub fn toml(&self) -> Vec<String> {
-        self.versions.iter().map(|(from, slas)| toml(*from, slas)).collect()
+        self.versions.iter().enumerate().map(|(place, (from, slas))| toml(place, *from, slas)).collect()
     }
 }
 
-fn toml(from: Timestamp, slas: &[SlaSpec]) -> String {
+/// A second version reads some statuses differently, and does not know one that it has no use for.
+fn toml(place: usize, from: Timestamp, slas: &[SlaSpec]) -> String {
     let mut out = String::new();
     let put = |out: &mut String, line: String| writeln!(out, "{line}").expect("writing to a string");
     put(&mut out, format!("[agreement]\nname = \"Lead management SLA\"\neffective_from = \"{from}\""));
     put(&mut out, "between = [\"Marketing\", \"Sales\"]\ntimezone = \"UTC\"".to_owned());
     for (name, stage, disposition) in STATUSES {
+        let (stage, disposition) = match name {
+            "dead" if place > 0 && slas.iter().all(|sla| sla.cancel.is_empty()) => continue,
+            "on_hold" if place > 0 => (Some(Stage::SalesAccepted), None),
+            "nurture" if place > 0 => (stage, None),
+            _ => (stage, disposition),
+        };
         put(&mut out, format!("[[status]]\nname = \"{name}\""));
         if let Some(stage) = stage {
             put(&mut out, format!("stage = \"{}\"", stage.name()));
