@@ -237,9 +237,9 @@ fn watched(spec: &PolicySpec) -> Arc<Policy> {
     let mut policy = spec.policy();
     for version in &mut policy.versions {
         let mass_disposition = MassDisposition {
-            more_than: 2,
-            within_ms: 6 * HOUR_MS,
-            within: "6 hours".to_owned(),
+            more_than: 1,
+            within_ms: 12 * HOUR_MS,
+            within: "12 hours".to_owned(),
             disposition: Disposition::Recycled,
         };
         version.watch = Watch { ping_pong: Some(1), mass_disposition: Some(mass_disposition) };
@@ -249,15 +249,16 @@ fn watched(spec: &PolicySpec) -> Arc<Policy> {
 
 /// Many leads of few owners, handed on and disposed of within hours, some of it told late or ahead.
 fn busy() -> impl Strategy<Value = Vec<Record>> {
-    let assigned = select(vec!["ana", "bea", ""])
+    let assigned = select(vec!["ana", "ana", "bea", "bea", ""])
         .prop_map(|owner| Fact { owner: Some(owner.into()), ..Fact::new(FactKind::Assigned) });
     let changed = select(vec!["working", "nurture", "nurture", "qualified"])
         .prop_map(|status| Fact { status: Some(status.into()), ..Fact::new(FactKind::StatusChanged) });
     let late = prop_oneof![6 => Just(0i64), 2 => 1i64..9, 1 => Just(-1i64)];
-    let record = (0u8..6, 0i64..3, late, prop_oneof![2 => assigned, 3 => changed], any::<bool>());
+    let wait = select(vec![0i64, 0, 0, 1, 2]);
+    let record = (0u8..5, wait, late, prop_oneof![1 => assigned, 1 => changed], any::<bool>());
     let record =
         record.prop_map(|(lead, wait, late, fact, pass)| Record { lead, wait, late, fact, repeats: None, pass });
-    proptest::collection::vec(record, 10..60)
+    proptest::collection::vec(record, 30..70)
 }
 
 #[test]
