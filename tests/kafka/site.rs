@@ -288,16 +288,25 @@ impl Engine {
 
     /// Stops it by SIGSTOP while a transaction of it stands open, however often that must be tried.
     pub fn freeze_in_transaction(&self, site: &Site<'_>) {
+        self.freeze(site, true);
+    }
+
+    /// Stops it by SIGSTOP between two transactions.
+    pub fn freeze_between_transactions(&self, site: &Site<'_>) {
+        self.freeze(site, false);
+    }
+
+    fn freeze(&self, site: &Site<'_>, within: bool) {
         let (_kept, never) = channel::<()>();
         let open = OpenTransaction::of(site);
         let began = Instant::now();
         'again: loop {
-            assert!(began.elapsed() < BOUND, "no transaction was met open");
+            assert!(began.elapsed() < BOUND, "it was never met so");
             self.signal("STOP");
             let stopped = Instant::now();
             // A commit that is under way ends without the engine; for so long it is given time.
             while stopped.elapsed() < Duration::from_millis(300) {
-                if !open.stands() {
+                if open.stands() != within {
                     self.signal("CONT");
                     pause(&never);
                     continue 'again;

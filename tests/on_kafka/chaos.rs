@@ -6,7 +6,7 @@ use crate::kafka::broker::Broker;
 use crate::kafka::crm::{Traffic, seeded};
 use crate::kafka::site::{Engine, Site};
 use crate::kafka::verdict::check;
-use crate::{policy, traffic_for};
+use crate::{policy, traffic_for, traffic_while};
 
 /// Two that are killed and come back, and one that joins and leaves as it is told.
 const NAMES: [&str; 3] = ["one", "two", "guest"];
@@ -35,6 +35,10 @@ fn chaos(protocol: &'static str) {
         members[at] = match members[at].take() {
             None => Some(site.engine(NAMES[at])),
             Some(member) => {
+                // At any instant; of two kills one in the middle of a transaction, if it has any to do.
+                if killed % 2 == 1 {
+                    traffic_while(&mut traffic, &crm, || member.freeze_in_transaction(&site));
+                }
                 member.kill();
                 killed += 1;
                 // At once, or later.

@@ -2,22 +2,21 @@
 
 use crate::kafka::broker::Broker;
 use crate::kafka::crm::{Traffic, seeded};
-use crate::kafka::site::Site;
+use crate::kafka::site::{Engine, Site};
 use crate::kafka::verdict::check;
 use crate::{policy, traffic_for, traffic_while};
 
-#[test]
-fn a_member_that_slept_through_its_session_writes_nothing_when_it_wakes() {
-    let mut traffic = Traffic::new(seeded("the sleeper", ""));
-    let site = Site::named(Broker::shared(), "sleeper", &policy(3));
+/// A member sleeps beyond its session, with events before it that it has not committed, and wakes when another one has its work.
+fn sleeps(name: &str, freeze: impl FnOnce(&Engine, &Site<'_>)) {
+    let mut traffic = Traffic::new(seeded(name, ""));
+    let site = Site::named(Broker::shared(), name, &policy(3));
     site.create_topics(2);
     let crm = site.crm();
     let mut told = site.told();
     let sleeper = site.engine("sleeper");
     traffic_for(&mut traffic, &crm, &mut told, 500);
     told.until("it works", |told| !told.notices.is_empty());
-    // Asleep with a transaction open, and with events before it that it has not committed.
-    traffic_while(&mut traffic, &crm, || sleeper.freeze_in_transaction(&site));
+    traffic_while(&mut traffic, &crm, || freeze(&sleeper, &site));
     traffic.send(&crm, 1_000);
     crm.flush();
     let awake = site.engine("awake");
@@ -28,6 +27,16 @@ fn a_member_that_slept_through_its_session_writes_nothing_when_it_wakes() {
     sleeper.logs("partitions were taken away");
     traffic_for(&mut traffic, &crm, &mut told, 1_000);
     check(&site, told, vec![sleeper, awake]);
+}
+
+#[test]
+fn a_member_that_slept_through_its_session_writes_nothing_when_it_wakes() {
+    sleeps("sleeper", Engine::freeze_between_transactions);
+}
+
+#[test]
+fn a_member_that_slept_through_its_session_in_a_transaction_ends_none_when_it_wakes() {
+    sleeps("sleeper-in-transaction", Engine::freeze_in_transaction);
 }
 
 #[test]
