@@ -1,10 +1,11 @@
 # CARGO and PLAZO may be overridden: `make demo PLAZO=/usr/bin/plazo`, `make test CARGO="cargo +1.88"`; LOCKED= lets the lock file move.
 CARGO  ?= cargo
 LOCKED ?= --locked
+CASES  ?= 10000000
 PLAZO  ?= $(CARGO) run $(LOCKED) --release --quiet --
 ARGS   ?=
 
-.PHONY: demo run test chaos lint simulate bench bench-kafka kafka kafka-libs
+.PHONY: demo run test fuzz chaos lint simulate bench bench-kafka kafka kafka-libs
 
 # Apache Kafka from Maven Central, for the tests on a real broker.
 KAFKA_LIBS = target/kafka-libs
@@ -26,6 +27,10 @@ chaos: kafka-libs
 # The Kafka shell against simulated brokers and clocks: SEEDS=5000 of them, FROM=100000 on; SEED=17 runs that one alone.
 simulate:
 	SIMULATE_SEEDS=$(or $(SEEDS),2000) SIMULATE_FROM=$(FROM) SIMULATE_SEED=$(SEED) $(CARGO) test $(LOCKED) --test simulation -- --nocapture every_breach
+
+# Inputs that nobody meant, CASES of them over all targets, on one core (tests/fuzz).
+fuzz:
+	FUZZ_CASES=$(CASES) $(CARGO) test $(LOCKED) --test fuzz -- --test-threads 1 --nocapture
 
 lint:
 	$(CARGO) fmt --check

@@ -21,6 +21,7 @@ use crate::embedded::intake::Limits;
 use crate::embedded::{Embedded, Options, WordLists, metric_words};
 use crate::engine::Outbox;
 use crate::event;
+use crate::language::Lang;
 use crate::load::{Delivery as Step, Generator, Mix, Words};
 use crate::metrics::Metrics;
 use crate::policy::{self, Policy};
@@ -29,7 +30,6 @@ use crate::report::{Collector, Holder, write_text};
 use crate::time::{Clock, DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::view::{Delivery, NoticeQuery, Parts, Phase, Shell};
 
-pub use transcript::Lang;
 use transcript::Transcript;
 
 /// A Monday, 09:00 in Sao Paulo, 13:00 in Madrid.

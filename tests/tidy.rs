@@ -28,6 +28,7 @@ const LAYERS: [&[&str]; 8] = [
         "schema",
         "agreement",
         "history",
+        "explain",
     ],
     &["cli"],
     &["main"],

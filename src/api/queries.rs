@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +13,8 @@ use serde_json::json;
 use super::problem::Problem;
 use super::{Api, json_of, limit, parameters, segment};
 use crate::engine::OpenState;
+use crate::explain;
+use crate::language::Lang;
 use crate::time::Timestamp;
 use crate::view::{ClockCursor, ClockQuery, DeadLetterQuery, ReadFault};
 
@@ -23,10 +25,31 @@ const MAX_EVENTS: usize = 10_000;
 const DEFAULT_LETTERS: usize = 100;
 const MAX_LETTERS: usize = 1_000;
 
-pub async fn lead(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Response, Problem> {
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LeadParameters {
+    lang: Option<String>,
+}
+
+/// A lead as JSON, or told as text to whoever accepts `text/plain`.
+pub async fn lead(
+    State(api): State<Arc<Api>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let asked: LeadParameters = parameters(&uri)?;
+    let lang = match asked.lang {
+        Some(tag) => {
+            Lang::of_tag(&tag).ok_or_else(|| Problem::bad_request(format!("lang: expected en or es, found {tag:?}")))?
+        }
+        None => named(&headers, header::ACCEPT_LANGUAGE).and_then(Lang::accepted).unwrap_or_default(),
+    };
+    let as_text = named(&headers, header::ACCEPT).is_some_and(|accept| accept.trim_start().starts_with("text/plain"));
     let asked = id.clone();
     let answer = api.ask(move |shell| Ok(shell.lead(&asked))).await?;
     match answer {
+        Ok(Some(view)) if as_text => Ok(told(explain::text(&view, lang), lang)),
         Ok(Some(view)) => Ok(json_of(&view)),
         Err(ReadFault::Elsewhere { url: Some(url), partition, instance }) => {
             let location = format!("{}/v1/leads/{}", url.trim_end_matches('/'), segment(&id));
@@ -36,6 +59,20 @@ pub async fn lead(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result
         Err(fault) => Err(fault.into()),
         Ok(None) => Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no lead {id:?}"))),
     }
+}
+
+fn named(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn told(text: String, lang: Lang) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CONTENT_LANGUAGE, lang.code()),
+        (header::VARY, "Accept, Accept-Language"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, text).into_response()
 }
 
 #[derive(Debug, Deserialize)]

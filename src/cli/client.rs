@@ -84,9 +84,20 @@ impl Client {
     /// # Errors
     /// Nobody answers, or the answer is a refusal.
     pub fn get(&self, path: &str) -> Result<Value, NoAnswer> {
+        self.get_as(path, &[]).map(|text| serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// The answer as it came, in the form and language that the headers ask for.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn get_as(&self, path: &str, headers: &[(&str, &str)]) -> Result<String, NoAnswer> {
         let mut url = format!("{}{path}", self.url);
         for _ in 0..MAX_HOPS {
             let mut request = self.agent.get(&url);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
             if let Some(token) = &self.token {
                 request = request.header("Authorization", format!("Bearer {}", token.expose()));
             }
@@ -109,10 +120,10 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header("Authorization", format!("Bearer {}", token.expose()));
         }
-        self.read(request.send(body.to_string()))
+        self.read(request.send(body.to_string())).map(|text| serde_json::from_str(&text).unwrap_or_default())
     }
 
-    fn read(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Value, NoAnswer> {
+    fn read(&self, answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<String, NoAnswer> {
         let lost = |error: ureq::Error| NoAnswer {
             message: format!("no engine answers at {}: {error}; is `plazo run` running?", self.url),
             code: ENVIRONMENT,
@@ -120,10 +131,10 @@ impl Client {
         let mut response = answer.map_err(lost)?;
         let status = response.status();
         let text = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().map_err(lost)?;
-        let value: Value = serde_json::from_str(&text).unwrap_or_default();
         if status.is_success() {
-            return Ok(value);
+            return Ok(text);
         }
+        let value: Value = serde_json::from_str(&text).unwrap_or_default();
         let detail = value["detail"].as_str().unwrap_or("it gave no reason");
         let code = match status.as_u16() {
             401 | 403 => USAGE,

@@ -3,10 +3,11 @@
 use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::ENVIRONMENT;
-use crate::demo::{self, Lang, Play};
+use crate::demo::{self, Play};
+use crate::language::Lang;
 
 /// The whole thing at once: a synthetic CRM at accelerated time, notices as they come, a summary
 #[derive(Debug, Args)]
@@ -24,8 +25,8 @@ pub struct DemoArgs {
     #[arg(long, value_name = "X", value_parser = speed)]
     speed: Option<Speed>,
     /// The language of policy and transcript
-    #[arg(long, value_enum, default_value_t = LangArg::En)]
-    lang: LangArg,
+    #[arg(long, value_enum, default_value_t)]
+    lang: Lang,
     /// No colours, also on a terminal
     #[arg(long)]
     plain: bool,
@@ -33,12 +34,6 @@ pub struct DemoArgs {
 
 #[derive(Clone, Copy, Debug)]
 struct Speed(Option<f64>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum LangArg {
-    En,
-    Es,
-}
 
 fn speed(text: &str) -> Result<Speed, String> {
     if text == "max" {
@@ -56,7 +51,7 @@ pub fn run(args: &DemoArgs) -> ExitCode {
         leads: args.leads,
         seed: args.seed,
         speed: args.speed.map_or(default, |speed| speed.0),
-        lang: if args.lang == LangArg::Es { Lang::Es } else { Lang::En },
+        lang: args.lang,
     };
     // A live transcript is seen line by line; a pipe takes it in blocks.
     let stdout = if args.plain { anstream::AutoStream::never(std::io::stdout()) } else { anstream::stdout() };

@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde_json::Value;
 
+use crate::language::Lang;
 use crate::policy::Policy;
 use crate::time::{HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lang {
-    En,
-    Es,
-}
 
 pub struct Transcript {
     lang: Lang,
@@ -22,7 +18,7 @@ pub struct Transcript {
     /// Of the column of SLA names.
     sla_width: usize,
     counts: BTreeMap<String, u64>,
-    last_day: String,
+    last_day: NaiveDate,
 }
 
 const DIM: Style = Style::new().dimmed();
@@ -50,17 +46,17 @@ impl Transcript {
             zone: policy.versions[0].timezone,
             sla_width: longest + 2,
             counts: BTreeMap::new(),
-            last_day: String::new(),
+            last_day: NaiveDate::MIN,
         }
     }
 
     fn say<'a>(&self, en: &'a str, es: &'a str) -> &'a str {
-        if self.lang == Lang::Es { es } else { en }
+        self.lang.say(en, es)
     }
 
     pub fn header(&self, out: &mut dyn Write, policy: &Policy, seed: u64, address: Option<&str>) -> io::Result<()> {
         let version = &policy.versions[0];
-        let between = version.between.join(self.say(" and ", " y "));
+        let between = self.lang.and(&version.between);
         writeln!(out, "{BOLD}{}{BOLD:#} · {between} · {}", version.name, version.timezone)?;
         for sla in &version.slas {
             let targets: Vec<&str> = sla.targets.iter().map(|target| target.label.as_str()).collect();
@@ -77,34 +73,22 @@ impl Transcript {
         writeln!(out, "{DIM:#}")
     }
 
-    /// `Mon 04 09:12`, with a line between the days.
+    /// The time of day, with a line between the days.
     fn moment(&mut self, out: &mut dyn Write, instant: Timestamp) -> io::Result<String> {
-        let (day, time) = self.local(instant);
-        if day != self.last_day {
-            writeln!(out, "{DIM}── {day} ──{DIM:#}")?;
-            self.last_day = day;
-        }
-        Ok(time)
-    }
-
-    fn local(&self, instant: Timestamp) -> (String, String) {
         let local = instant.to_utc().with_timezone(&self.zone);
-        let names = match self.lang {
-            Lang::En => ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"],
-            Lang::Es => ["dom", "lun", "mar", "mié", "jue", "vie", "sáb"],
-        };
-        let weekday: usize = local.format("%w").to_string().parse().unwrap_or(0);
-        (format!("{} {}", names[weekday], local.format("%Y-%m-%d")), local.format("%H:%M").to_string())
+        if local.date_naive() != self.last_day {
+            self.last_day = local.date_naive();
+            writeln!(out, "{DIM}── {} ──{DIM:#}", self.lang.date(self.last_day))?;
+        }
+        Ok(local.format("%H:%M").to_string())
     }
 
-    /// Weekday and day of the month, the whole date where it is another month, and the time.
+    /// No more of the date than the day that is being told leaves open.
     fn short(&self, text: &Value) -> String {
-        let Some(instant) = text.as_str().and_then(|text| Timestamp::parse(text).ok()) else { return "-".to_owned() };
-        let (day, time) = self.local(instant);
-        let (weekday, date) = day.split_once(' ').unwrap_or_default();
-        let (month, day_of_month) = date.rsplit_once('-').unwrap_or_default();
-        let date = if self.last_day.contains(month) { day_of_month } else { date };
-        format!("{weekday} {date} {time}")
+        match text.as_str().and_then(|text| Timestamp::parse(text).ok()) {
+            Some(instant) => self.lang.moment_near(instant, self.zone, self.last_day),
+            None => "-".to_owned(),
+        }
     }
 
     /// What a CRM's event says, discretely.

@@ -1,7 +1,7 @@
 //! The open clocks of a lead as rows for queries by due instant: derived from its record, never read back into it.
 
 use crate::engine::record;
-use crate::engine::{Reading, RecordError, Rules, inspect};
+use crate::engine::{ClockView, Reading, RecordError, Rules, inspect};
 use crate::time::Timestamp;
 use crate::view::{ClockCursor, OpenClock};
 
@@ -70,5 +70,5 @@ pub fn view(
     let Some(found) = found else { return Ok(None) };
     let mut clocks = inspect(rules, record, as_of)?.clocks;
     let clock = (found < clocks.len()).then(|| clocks.swap_remove(found));
-    Ok(clock.map(|clock| OpenClock { lead_id: at.lead_id.clone(), clock }))
+    Ok(clock.map(|clock| OpenClock { lead_id: at.lead_id.clone(), clock: ClockView { why: None, ..clock } }))
 }

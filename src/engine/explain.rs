@@ -10,8 +10,9 @@ use super::notice::{ClosedDate, Explanation, PauseRef, Seconds};
 use super::record::{self, FactRow, Lead, RecordError, Sym};
 use super::rules::Rules;
 use super::settle::cancel_reason;
+use super::why::{Why, WithdrawnView, why, withdrawn};
 use crate::event::FactKind;
-use crate::policy::Promise;
+use crate::policy::{Escalation, Promise};
 use crate::time::Timestamp;
 
 /// How a clock stands, as reports count it: a clock that was cancelled after its breach stays breached (SEMANTICS 12.11).
@@ -76,8 +77,13 @@ pub struct LeadView {
     pub status: Option<String>,
     pub owner: Option<String>,
     pub team: Option<String>,
+    /// The zone of the agreement in force, for who tells it to people.
+    pub timezone: &'static str,
     pub facts: Vec<FactView>,
     pub clocks: Vec<ClockView>,
+    /// Clocks that were told and are no more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<WithdrawnView>,
     /// When the engine will look at the lead again.
     pub next_due: Option<Timestamp>,
 }
@@ -127,8 +133,25 @@ pub struct ClockView {
     pub open_seconds_by_owner: std::collections::BTreeMap<String, Seconds>,
     pub reminders: Vec<MarkView>,
     pub escalations: Vec<MarkView>,
+    /// What is told next if nothing happens, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextView>,
     pub policy: PolicyView,
     pub explanation: Explanation,
+    /// Of one lead that is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Box<Why>>,
+}
+
+/// The next that a clock tells.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct NextView {
+    pub at: Timestamp,
+    /// `reminder`, `deadline`, `escalation` or `pause_ends`
+    pub what: &'static str,
+    /// Which reminder or escalation, as the policy writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -147,6 +170,15 @@ pub struct MarkView {
     pub time: Option<Timestamp>,
     /// `told`, `pending`, `held` (by a pause), `passed_over` or `dropped` (the clock ended first)
     pub state: &'static str,
+    /// Why it was passed over: `not_ahead` (its instant was not ahead when the deadline was first known) or `superseded` (a later
+    /// step was due with it).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// Whom a step tells, and what it asks for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
 }
 
 /// Reads a record as of an instant.
@@ -165,8 +197,10 @@ pub fn inspect(rules: &Rules, record: &[u8], as_of: Timestamp) -> Result<LeadVie
         status: text(lead, status),
         owner: text(lead, owner),
         team: text(lead, team),
+        timezone: rules.policy.versions[rules.policy.words_at(as_of)].timezone.name(),
         facts: lead.facts.iter().map(|fact| fact_view(lead, fact)).collect(),
         clocks: fold.clocks.iter().map(|clock| clock_view(rules, lead, clock, as_of)).collect(),
+        withdrawn: withdrawn(lead),
         next_due: (due != Timestamp::MAX).then_some(due),
     })
 }
@@ -175,7 +209,7 @@ fn text(lead: &Lead, sym: Sym) -> Option<String> {
     lead.said(sym).map(str::to_owned)
 }
 
-fn fact_view(lead: &Lead, fact: &FactRow) -> FactView {
+pub(super) fn fact_view(lead: &Lead, fact: &FactRow) -> FactView {
     let holder = |said: Option<Sym>| said.map(|sym| lead.str(sym).to_owned());
     FactView {
         time: fact.time,
@@ -246,10 +280,22 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp) -> Cl
                     (_, None) if clock.paused => "held",
                     _ => "pending",
                 };
-                MarkView { text: text.to_owned(), time, state }
+                let reason = (state == "passed_over").then_some(if rung { "not_ahead" } else { "superseded" });
+                let step: Option<&Escalation> = rule.escalations.get(index).filter(|_| !rung);
+                MarkView {
+                    text: text.to_owned(),
+                    time,
+                    state,
+                    reason,
+                    notify: step.map(|step| step.notify.clone()).unwrap_or_default(),
+                    action: step.and_then(|step| step.action.clone()),
+                }
             })
             .collect()
     };
+    let reminders = marks(&clock.rungs, rule.reminders.iter().map(|r| r.text.as_str()).collect(), &keys.rungs, true);
+    let escalations =
+        marks(&clock.steps, rule.escalations.iter().map(|e| e.text.as_str()).collect(), &keys.steps, false);
     ClockView {
         sla: name.to_owned(),
         cycle: clock.cycle,
@@ -271,20 +317,41 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp) -> Cl
             .into_iter()
             .map(|(owner, ms)| (owner.to_owned(), Seconds(ms)))
             .collect(),
-        reminders: marks(&clock.rungs, rule.reminders.iter().map(|r| r.text.as_str()).collect(), &keys.rungs, true),
-        escalations: marks(
-            &clock.steps,
-            rule.escalations.iter().map(|e| e.text.as_str()).collect(),
-            &keys.steps,
-            false,
-        ),
+        next: next(clock, &reminders, &escalations, as_of),
+        reminders,
+        escalations,
         policy: PolicyView {
             name: version.name.clone(),
             effective_from: version.effective_from_written,
             fingerprint: version.fingerprint.clone(),
         },
         explanation: explanation(rules, clock, clock.due().unwrap_or(as_of), Timestamp::MAX),
+        why: Some(Box::new(why(rules, lead, clock, told, as_of))),
     }
+}
+
+/// The earliest of what an open clock still has to tell.
+fn next(clock: &Clock, reminders: &[MarkView], escalations: &[MarkView], as_of: Timestamp) -> Option<NextView> {
+    if clock.end.is_some() {
+        return None;
+    }
+    let ahead = |at: &Timestamp| *at > as_of && *at != Timestamp::MAX;
+    let of = |what: &'static str, marks: &[MarkView]| -> Vec<NextView> {
+        let pending = marks.iter().filter(|mark| mark.state == "pending");
+        pending
+            .filter_map(|mark| Some(NextView { at: mark.time.filter(ahead)?, what, text: Some(mark.text.clone()) }))
+            .collect()
+    };
+    let plain =
+        |what: &'static str, at: Option<Timestamp>| at.filter(ahead).map(|at| NextView { at, what, text: None });
+    let mut coming = of("reminder", reminders);
+    if clock.breached {
+        coming.extend(of("escalation", escalations));
+    } else {
+        coming.extend(plain("deadline", clock.due()));
+    }
+    coming.extend(plain("pause_ends", Some(clock.pause_until).filter(|_| clock.paused)));
+    coming.into_iter().min_by_key(|next| next.at)
 }
 
 /// Why the deadline is where it is: what lies between the instant from which the allowance counts and the deadline. `until`
@@ -293,7 +360,7 @@ pub fn explanation(rules: &Rules, clock: &Clock, until: Timestamp, before: Times
     let target = clock.promise(rules);
     let schedule = &target.schedule;
     let counted_from = clock.counted_from(rules);
-    let counts_open = matches!(&target.promise, Promise::Within(duration) if duration.is_business());
+    let counts_open = target.counts_open_time();
     let closed_dates: Vec<ClosedDate> = match &schedule.calendar {
         Some(calendar) if counts_open => calendar
             .closed_dates(counted_from, until)

@@ -612,7 +612,19 @@ impl Fold {
         sla: &Sla,
         asked: impl Fn(&Target) -> bool,
     ) -> Option<usize> {
-        let value_of = |key: &Key| match key {
+        sla.targets.iter().position(|target| {
+            asked(target)
+                && holds(target, |key| self.value_of(rules, lead, version, key))
+                && match &target.promise {
+                    Promise::Within(_) => true,
+                    Promise::By(name) => self.instant_given(lead, name).is_some(),
+                }
+        })
+    }
+
+    /// What the lead is now, as a version's `when` asks it.
+    pub fn value_of<'l>(&self, rules: &Rules, lead: &'l Lead, version: u16, key: &Key) -> Option<&'l str> {
+        match key {
             Key::Owner => lead.said(self.now.owner),
             Key::Team => lead.said(self.now.team),
             Key::Status => lead.said(self.now.status),
@@ -623,15 +635,7 @@ impl Fold {
                     .map(crate::policy::Stage::name)
             }
             Key::Attribute(name) => self.attribute(lead, name),
-        };
-        sla.targets.iter().position(|target| {
-            asked(target)
-                && holds(target, value_of)
-                && match &target.promise {
-                    Promise::Within(_) => true,
-                    Promise::By(name) => self.instant_given(lead, name).is_some(),
-                }
-        })
+        }
     }
 
     fn attribute<'l>(&self, lead: &'l Lead, name: &str) -> Option<&'l str> {

@@ -2,7 +2,8 @@
 //!
 //! In reading order: `record` (the packed lead) and its `ledger`; `rules` (the policy made ready) ; `clock` and `fold` (facts
 //! -> clocks); `settle` (clocks minus ledger = what must be said) and `speech`, `notice` (how it is said); `watch` (one owner over
-//! many leads); `shard` (leads, timers, watermark, a turn and its undo) over `leads`; `explain` (reading a lead).
+//! many leads); `shard` (leads, timers, watermark, a turn and its undo) over `leads`; `explain` (reading a lead) and
+//! `why`.
 
 pub mod clock;
 pub mod explain;
@@ -17,6 +18,7 @@ pub mod settle;
 pub mod shard;
 mod speech;
 mod watch;
+pub mod why;
 mod wire;
 
 pub use explain::{ClockView, LeadView, Reading, Standing, inspect};

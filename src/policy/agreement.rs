@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use hashbrown::HashMap;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::fault::Fault;
 use crate::calendar::{Calendar, Duration, Schedule};
@@ -249,16 +251,43 @@ pub enum Key {
 }
 
 /// All parts that are given must hold. An absent value matches only `present = false` and `not`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Test {
     /// One word, or a list of them: any of.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub any_of: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub not: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub at_least: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub at_most: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub above: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub below: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub present: Option<bool>,
+}
+
+impl Key {
+    /// As the policy writes it.
+    pub fn name(&self) -> &str {
+        match self {
+            Key::Owner => "owner",
+            Key::Team => "team",
+            Key::Status => "status",
+            Key::Stage => "stage",
+            Key::Attribute(name) => name,
+        }
+    }
+}
+
+impl Target {
+    /// Whether it is measured in the open time of its calendar.
+    pub fn counts_open_time(&self) -> bool {
+        matches!(&self.promise, Promise::Within(duration) if duration.is_business())
+    }
 }
 
 impl Test {

@@ -379,7 +379,12 @@ pub fn unmarked(clock: &plazo::engine::ClockView) -> Value {
     for name in ["reminders", "escalations"] {
         for mark in value[name].as_array_mut().into_iter().flatten() {
             mark["state"].take();
+            mark["reason"].take();
         }
     }
+    for name in ["started_by", "ended_by", "found_late", "deadline_moves", "retracted"] {
+        value["why"][name].take();
+    }
+    value["next"].take();
     value
 }

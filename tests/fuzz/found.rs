@@ -1,0 +1,1 @@
+//! What the search found, kept by name.

@@ -1,0 +1,135 @@
+//! The routes without a socket, before a shell that reads what it is handed and keeps nothing.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use plazo::api::{self, Api};
+use plazo::config::Http;
+use plazo::embedded::{WordLists, metric_words};
+use plazo::engine::LeadView;
+use plazo::event;
+use plazo::metrics::Metrics;
+use plazo::policy::Policy;
+use plazo::time::Timestamp;
+use plazo::view::{
+    ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NoticePage, NoticeQuery, Parts, Pending, Phase,
+    ReadFault, Receipt, Refusal, Shell, Status, Unavailable,
+};
+use tokio::sync::{oneshot, watch};
+use tower::ServiceExt;
+
+struct Reading {
+    policy: Policy,
+    phase: watch::Sender<Phase>,
+    last: watch::Sender<u64>,
+}
+
+impl Shell for Reading {
+    fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    fn status(&self) -> Status {
+        Status { phase: Phase::Running, watermark: Timestamp(0), held: Held::None, held_until: None }
+    }
+
+    fn last_notice(&self) -> watch::Receiver<u64> {
+        self.last.subscribe()
+    }
+
+    fn submit(&self, delivery: Delivery) -> Result<Pending, Unavailable> {
+        let mut receipt = Receipt::default();
+        let mut read = |index: u64, event: Result<event::Event<'_>, event::Rejection>| match event {
+            Ok(_) => receipt.accepted += 1,
+            Err(refused) => receipt.rejected.push(Refusal {
+                index,
+                id: None,
+                reason: refused.reason.name(),
+                detail: refused.detail,
+            }),
+        };
+        match &delivery.parts {
+            Parts::Structured(ranges) => {
+                for (range, index) in ranges.iter().zip(0..) {
+                    read(index, event::decode(&delivery.body[range.clone()]));
+                }
+            }
+            Parts::Binary(headers) => {
+                let header = |name: &str| headers.iter().find(|known| known.0 == name).map(|known| known.1.as_str());
+                read(0, event::decode_binary_plain(&header, &delivery.body));
+            }
+            Parts::Unreadable(why) => read(0, Err(why.clone())),
+        }
+        let (answer, pending) = oneshot::channel();
+        answer.send(Ok(receipt)).expect("nobody has dropped it");
+        Ok(pending)
+    }
+
+    fn resubmit(&self, _: Vec<u64>) -> Result<Pending, Unavailable> {
+        Err(Unavailable::Full)
+    }
+
+    fn observe(&self) {}
+
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn notices(&self, _: &NoticeQuery) -> Result<NoticePage, ReadFault> {
+        Ok(NoticePage::default())
+    }
+
+    fn lead(&self, _: &str) -> Result<Option<LeadView>, ReadFault> {
+        Ok(None)
+    }
+
+    fn clocks(&self, _: &ClockQuery) -> Result<ClockPage, ReadFault> {
+        Ok(ClockPage { clocks: Vec::new(), next: None })
+    }
+
+    fn events(&self, after: u64, _: usize) -> Result<Vec<(u64, Vec<u8>)>, ReadFault> {
+        Ok(vec![(after, b"{}".to_vec())])
+    }
+
+    fn dead_letters(&self, _: &DeadLetterQuery) -> Result<Vec<DeadLetter>, ReadFault> {
+        Ok(Vec::new())
+    }
+}
+
+pub fn routes(policy: Policy) -> Router {
+    let slas: Vec<String> = policy.families.iter().map(|family| family.name.clone()).collect();
+    let metrics = Arc::new(Metrics::new(metric_words(&slas, &WordLists::default())).expect("metrics"));
+    let shell = Reading { policy, phase: watch::channel(Phase::Running).0, last: watch::channel(0).0 };
+    let settings =
+        Http { bind: ([127, 0, 0, 1], 0).into(), tokens: Vec::new(), advertised: None, max_body_bytes: 32 << 10 };
+    api::router(Arc::new(Api::new(Arc::new(shell), metrics, &settings)))
+}
+
+/// `METHOD path`, then a header a line, an empty line, the body. What is no request at all is passed over.
+fn request(bytes: &[u8]) -> Option<Request<Body>> {
+    let split = bytes.windows(2).position(|pair| pair == b"\n\n")?;
+    let (head, body) = (std::str::from_utf8(&bytes[..split]).ok()?, bytes[split + 2..].to_vec());
+    let mut lines = head.split('\n');
+    let (method, path) = lines.next()?.split_once(' ')?;
+    let mut request = Request::builder().method(method).uri(path).header(header::HOST, "127.0.0.1");
+    for line in lines {
+        let (name, value) = line.split_once(": ")?;
+        request = request.header(name, value);
+    }
+    request.body(Body::from(body)).ok()
+}
+
+/// Answers anything, and never with a fault of its own.
+pub fn answers(runtime: &tokio::runtime::Runtime, routes: &Router, bytes: &[u8]) {
+    let Some(request) = request(bytes) else { return };
+    runtime.block_on(async {
+        let Ok(response) = routes.clone().oneshot(request).await;
+        assert_ne!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let endless = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+        if !endless {
+            to_bytes(response.into_body(), 1 << 20).await.expect("an answer of bounded length");
+        }
+    });
+}
