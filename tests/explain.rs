@@ -129,7 +129,7 @@ fn a_pause_over_a_holiday() {
         assert_eq!(why["dates"], dates);
         assert_eq!(why["pauses"][0]["status"], "on_hold");
         let score = json!({"key": "score", "asks": {"at_least": 80.0}, "value": "90", "holds": true});
-        assert_eq!(why["targets"][1]["conditions"][1], score);
+        assert_eq!(why["targets"][1]["conditions"][0], score);
         // What is counted is the allowance.
         let instant = |value: &Value| value.as_str().and_then(|text| text.parse().ok()).map(plazo::time::Timestamp::ms);
         let counted: i64 = why["counted"]

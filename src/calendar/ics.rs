@@ -22,6 +22,8 @@ pub struct IcsError {
 
 /// A whole holiday of more days than this is a mistake.
 const MOST_DAYS: i64 = 3_660;
+/// A calendar, its event, the event's alarm: no component lies deeper.
+const MOST_NESTED: usize = 8;
 /// More dates than the years that calendars cover could hold of a daily event.
 const MOST_REPEATS: u16 = u16::MAX;
 
@@ -39,6 +41,12 @@ pub fn parse_ics(text: &str) -> Result<BTreeMap<NaiveDate, String>, IcsError> {
         });
     }
     let unfolded = unfold(plain);
+    if let Some(line) = nested_too_deep(&unfolded) {
+        return Err(IcsError {
+            line: line_of(text, line),
+            message: format!("components nest deeper than {MOST_NESTED}"),
+        });
+    }
     let calendar = read_calendar(&unfolded)
         .map_err(|error| IcsError { line: None, message: format!("no iCalendar file: {}", first_line(&error)) })?;
     let events = || calendar.components.iter().filter(|part| part.name.as_ref().eq_ignore_ascii_case("VEVENT"));
@@ -62,6 +70,20 @@ pub fn parse_ics(text: &str) -> Result<BTreeMap<NaiveDate, String>, IcsError> {
             .map_err(|message| IcsError { line: line_of(text, &start), message })?;
     }
     Ok(dates)
+}
+
+/// The line that opens a component within too many others: the crate reads them recursively.
+fn nested_too_deep(unfolded: &str) -> Option<&str> {
+    let mut depth = 0usize;
+    unfolded.lines().find(|line| {
+        let begins = |word: &str| line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        if begins("BEGIN:") {
+            depth += 1;
+        } else if begins("END:") {
+            depth = depth.saturating_sub(1);
+        }
+        depth > MOST_NESTED
+    })
 }
 
 fn first_line(text: &str) -> &str {

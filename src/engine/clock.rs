@@ -400,14 +400,15 @@ impl Clock {
                 from = ends;
             }
         }
-        let whole: i64 = spans.iter().chain([&(from, due)]).map(|(from, to)| measure.between(*from, *to)).sum();
+        let spans_to_due = spans.iter().chain([&(from, due)]);
+        let whole = spans_to_due.map(|(from, to)| measure.between(*from, *to)).fold(0, i64::saturating_add);
         let mut left = ((i128::from(whole.max(0)) * i128::from(ppm) + 999_999) / 1_000_000) as i64;
         for (from, to) in spans {
             let span = measure.between(from, to);
             if left < span {
                 return measure.add(from, left);
             }
-            left -= span;
+            left = left.saturating_sub(span);
         }
         measure.add(from, left)
     }
@@ -495,7 +496,7 @@ impl Clock {
     /// Time the clock ran until `until`, in the target's measure, pauses left out: milliseconds.
     pub fn open_ms(&self, rules: &Rules, until: Timestamp) -> i64 {
         let measure = Measure::of_target(self.promise(rules));
-        self.runs(until).iter().map(|(from, to)| measure.between(*from, *to)).sum()
+        self.runs(until).iter().map(|(from, to)| measure.between(*from, *to)).fold(0, i64::saturating_add)
     }
 
     /// Each holder's share of [`Clock::open_ms`] under the owner's name, in order of first hold. A CRM may have an owner called as
@@ -511,10 +512,10 @@ impl Clock {
                 .map(|run| (run.0.max(hold.from), run.1.min(to)))
                 .filter(|(from, to)| from < to)
                 .map(|(from, to)| measure.between(from, to))
-                .sum();
+                .fold(0, i64::saturating_add);
             let name = lead.said(hold.owner).unwrap_or("(none)");
             match shares.iter_mut().find(|share| share.0 == name) {
-                Some(share) => share.1 += held,
+                Some(share) => share.1 = share.1.saturating_add(held),
                 None => shares.push((name, held)),
             }
         }

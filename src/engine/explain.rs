@@ -168,7 +168,8 @@ pub struct MarkView {
     pub text: String,
     /// null while a pause holds it
     pub time: Option<Timestamp>,
-    /// `told`, `pending`, `held` (by a pause), `passed_over` or `dropped` (the clock ended first)
+    /// `told`, `taken_back` (told, and retracted since), `pending`, `held` (by a pause), `passed_over` or `dropped` (the clock ended
+    /// first)
     pub state: &'static str,
     /// Why it was passed over: `not_ahead` (its instant was not ahead when the deadline was first known) or `superseded` (a later
     /// step was due with it).
@@ -273,6 +274,7 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp) -> Cl
                 let mark = told.and_then(|told| find(told, *key));
                 let state = match (mark, time) {
                     (Some(mark), _) if mark.claim.stands => "told",
+                    (Some(mark), _) if mark.claim.count > 0 && clock.end.is_some() => "taken_back",
                     (Some(mark), Some(time)) if mark.at == time => "passed_over",
                     (_, Some(time)) if time >= clock.ended_at() => "dropped",
                     (_, Some(time)) if time < as_of && (rung || clock.breached) => "passed_over",

@@ -208,14 +208,22 @@ fn chosen(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp) -> Option
         fold.run(rules, lead, at, false);
         let same =
             |other: &&Clock| (other.family, other.start, other.ordinal) == (clock.family, clock.start, clock.ordinal);
-        let target = fold.clocks.iter().find(same).map(|other| other.target);
+        // A source that gives the deadline chooses anew with each instant that it gives.
+        let target = fold
+            .clocks
+            .iter()
+            .find(same)
+            .map(|other| (other.target, other.due().filter(|_| other.moved_by_source(rules))));
         if target != last {
             last = target;
             found = target.map(|_| (at, fold));
         }
     }
     // What the start looked like is not known where its fact is folded away.
-    found.filter(|_| last == Some(clock.target) && lead.facts.first().is_some_and(|first| first.time <= clock.start))
+    found.filter(|_| {
+        last.map(|last| last.0) == Some(clock.target)
+            && lead.facts.first().is_some_and(|first| first.time <= clock.start)
+    })
 }
 
 fn weighed(rules: &Rules, lead: &Lead, clock: &Clock, fold: &Fold) -> Vec<TargetView> {

@@ -35,7 +35,9 @@ impl Teller {
         self.counted(clock, why);
         self.pauses(why);
         self.holders(clock, why);
-        self.marks(clock);
+        self.reminders(clock);
+        self.breached(clock, why);
+        self.escalations(clock);
         self.ended(clock, why);
         self.next(clock);
         let (name, from) = (&clock.policy.name, self.moment(clock.policy.effective_from));
@@ -253,9 +255,8 @@ impl Teller {
         }
     }
 
-    fn ended(&mut self, clock: &ClockView, why: &Why) {
+    fn breached(&mut self, clock: &ClockView, why: &Why) {
         let lang = self.lang;
-        let took = self.measured(clock, clock.open_seconds.0);
         if let (Some(due), true) = (clock.due_at, matches!(clock.state, Standing::Breached | Standing::MetLate)) {
             let due = self.moment(due);
             let mut text = match lang {
@@ -270,6 +271,11 @@ impl Teller {
             }
             self.line(2, &text);
         }
+    }
+
+    fn ended(&mut self, clock: &ClockView, why: &Why) {
+        let lang = self.lang;
+        let took = self.measured(clock, clock.open_seconds.0);
         let fact = why.ended_by.as_ref().map(|fact| format!(": {}", self.fact(fact))).unwrap_or_default();
         let text = match (clock.stopped_at.map(|at| self.moment(at)), clock.reason.is_some(), lang) {
             (Some(at), false, Lang::En) => format!("Stopped {at}{fact}. It took {took}."),

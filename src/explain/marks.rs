@@ -7,36 +7,50 @@ use crate::engine::explain::MarkView;
 use crate::language::Lang;
 
 impl Teller {
-    /// `50%`, `30 business minutes before`: a rung as the policy writes it, in the language.
+    /// A rung as the policy writes it, in the language: `at 50% of the time`, `1 hora hábil antes del plazo`.
     fn rung(&self, text: &str) -> String {
         let share = text.strip_suffix('%').and_then(|share| share.trim().parse::<f64>().ok());
         if let Some(share) = share {
-            return self.lang.share((share * 10_000.0).round() as u32);
+            let share = self.lang.share((share * 10_000.0).round() as u32);
+            return match self.lang {
+                Lang::En => format!("at {share} of the time"),
+                Lang::Es => format!("al {share} del tiempo"),
+            };
         }
         let before = text.strip_suffix("before").map(|text| Duration::parse(text.trim()));
         match before {
-            Some(Ok(duration)) => format!("{} {}", self.lang.duration(&duration), self.lang.say("before", "antes")),
+            Some(Ok(duration)) => {
+                let before = self.lang.say("before the deadline", "antes del plazo");
+                format!("{} {before}", self.lang.duration(&duration))
+            }
             _ => text.to_owned(),
         }
     }
 
+    /// A step as the policy writes it, in the language.
     fn after(&self, text: &str) -> String {
         match Duration::parse(text) {
-            Ok(duration) if duration.is_nothing() => self.lang.say("at once", "de inmediato").to_owned(),
-            Ok(duration) => format!("{} {}", self.lang.duration(&duration), self.lang.say("after", "después")),
+            Ok(duration) if duration.is_nothing() => self.lang.say("at the breach", "al incumplirse").to_owned(),
+            Ok(duration) => {
+                format!(
+                    "{} {}",
+                    self.lang.duration(&duration),
+                    self.lang.say("after the breach", "después del incumplimiento")
+                )
+            }
             Err(_) => text.to_owned(),
         }
     }
 
-    pub(super) fn marks(&mut self, clock: &ClockView) {
+    pub(super) fn reminders(&mut self, clock: &ClockView) {
         for mark in &clock.reminders {
-            let name = match self.lang {
-                Lang::En => format!("Reminder at {}", self.rung(&mark.text)),
-                Lang::Es => format!("Recordatorio al llegar a {}", self.rung(&mark.text)),
-            };
+            let name = format!("{} {}", self.lang.say("Reminder", "Recordatorio"), self.rung(&mark.text));
             let text = format!("{name}: {}.", self.became(mark, false));
             self.line(2, &text);
         }
+    }
+
+    pub(super) fn escalations(&mut self, clock: &ClockView) {
         let breached = clock.state.name() == "breached" || clock.state.name() == "met_late";
         for mark in &clock.escalations {
             let whom = self.lang.and(&mark.notify);
@@ -62,6 +76,8 @@ impl Teller {
             ("pending", Lang::Es) if only_if_breached => format!("solo si se pasa el plazo, el {at}"),
             ("pending", Lang::En) => format!("to come {at}"),
             ("pending", Lang::Es) => format!("por venir el {at}"),
+            ("taken_back", Lang::En) => format!("told for {at}, and taken back"),
+            ("taken_back", Lang::Es) => format!("avisado para el {at}, y retirado"),
             ("held", Lang::En) => "waits until the clock goes on".to_owned(),
             ("held", Lang::Es) => "espera a que el reloj siga".to_owned(),
             ("passed_over", Lang::En) if mark.reason == Some("superseded") => {
@@ -86,8 +102,8 @@ impl Teller {
         let at = self.moment(next.at);
         let text = next.text.as_deref().unwrap_or_default();
         let what = match (next.what, self.lang) {
-            ("reminder", Lang::En) => format!("the reminder at {}", self.rung(text)),
-            ("reminder", Lang::Es) => format!("el recordatorio al llegar a {}", self.rung(text)),
+            ("reminder", Lang::En) => format!("the reminder {}", self.rung(text)),
+            ("reminder", Lang::Es) => format!("el recordatorio {}", self.rung(text)),
             ("escalation", Lang::En) => format!("the escalation {}", self.after(text)),
             ("escalation", Lang::Es) => format!("el escalamiento {}", self.after(text)),
             ("pause_ends", Lang::En) => "the pause, which may last no longer, ends".to_owned(),

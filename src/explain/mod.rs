@@ -60,7 +60,7 @@ impl Teller {
             now.push(format!("{} {status}", self.lang.say("status", "estado")));
         }
         now.push(self.holder(view.owner.as_deref(), view.team.as_deref()));
-        self.line(0, &format!("{}: {}.", self.lang.say("It stands at", "Situación"), now.join(", ")));
+        self.line(0, &format!("{}: {}.", self.lang.say("Now", "Ahora"), now.join(", ")));
         self.gap();
         self.line(0, self.lang.say("What happened", "Qué pasó"));
         for fact in &view.facts {

@@ -84,8 +84,9 @@ impl Teller {
             Some(value) => format!("{key} {} {value}", self.lang.say("is", "es")),
             None => format!("{key} {}", self.lang.say("is not given", "no se indicó")),
         };
-        let plain = condition.holds
-            && condition.asks == Test { any_of: condition.value.clone().map(|value| vec![value]), ..Test::default() };
+        let this_word = Test { any_of: condition.value.clone().map(|value| vec![value]), ..Test::default() };
+        let any_word = Test { present: Some(true), ..Test::default() };
+        let plain = condition.asks == any_word || (condition.holds && condition.asks == this_word);
         if plain { is } else { format!("{is} ({})", self.asks(&condition.asks)) }
     }
 

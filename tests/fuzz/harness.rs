@@ -17,7 +17,7 @@ const HANG: Duration = Duration::from_secs(120);
 /// Inputs are cut to this.
 const MOST_BYTES: usize = 64 << 10;
 /// Sum of the weights of all targets: how many inputs a short run tries.
-pub const SHORT_RUN: u64 = 41_500;
+pub const SHORT_RUN: u64 = 36_900;
 
 /// Inputs of all targets together: `FUZZ_CASES`, else a short run.
 #[expect(clippy::disallowed_methods, reason = "how long to search is a matter of who runs the test")]
