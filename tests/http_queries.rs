@@ -126,6 +126,31 @@ fn a_lead_is_shown_with_its_facts_clocks_and_reasons() {
 }
 
 #[test]
+fn a_lead_is_told_as_text_in_the_language_that_is_asked_for() {
+    let directory = tempdir().unwrap();
+    let engine = Setup::new(directory.path()).start();
+    engine.tell(&assigned("e1", "L1", "09:00:00"));
+    engine.set_and_settle("10:00:00");
+    let told = |path: &str, language: &str| {
+        let url = format!("{}{path}", engine.url);
+        let request = engine.agent.get(url).header("Accept", "text/plain").header("Accept-Language", language);
+        let mut answer = request.call().unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        let (kind, language) = (header("content-type"), header("content-language"));
+        assert_eq!(kind, "text/plain; charset=utf-8");
+        (language, answer.body_mut().read_to_string().unwrap())
+    };
+    let (language, text) = told("/v1/leads/L1", "fr");
+    assert_eq!(language, "en");
+    assert!(text.contains("Lead L1 as of Tue, 1 Dec 2026, 10:00"), "{text}");
+    let (language, text) = told("/v1/leads/L1", "es-AR,en;q=0.5");
+    assert_eq!(language, "es");
+    assert!(text.contains("Lo que sigue: el recordatorio al 50"), "{text}");
+    assert_eq!(told("/v1/leads/L1?lang=es", "en").0, "es");
+    assert_eq!(engine.get("/v1/leads/L1?lang=fr").status, 400);
+}
+
+#[test]
 fn open_clocks_come_by_due_instant_page_by_page() {
     let directory = tempdir().unwrap();
     let engine = Setup::new(directory.path()).start();

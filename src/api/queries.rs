@@ -52,7 +52,8 @@ pub async fn lead(
         Ok(Some(view)) if as_text => Ok(told(explain::text(&view, lang), lang)),
         Ok(Some(view)) => Ok(json_of(&view)),
         Err(ReadFault::Elsewhere { url: Some(url), partition, instance }) => {
-            let location = format!("{}/v1/leads/{}", url.trim_end_matches('/'), segment(&id));
+            let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+            let location = format!("{}/v1/leads/{}{query}", url.trim_end_matches('/'), segment(&id));
             let fault = ReadFault::Elsewhere { url: Some(url), partition, instance };
             Err(Problem::from(fault).redirect(location))
         }

@@ -14,14 +14,14 @@ use plazo::metrics::Metrics;
 use plazo::policy::Policy;
 use plazo::time::Timestamp;
 use plazo::view::{
-    ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NoticePage, NoticeQuery, Parts, Pending, Phase,
-    ReadFault, Receipt, Refusal, Shell, Status, Unavailable,
+    ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NotAdopted, NoticePage, NoticeQuery, Parts,
+    Pending, Phase, ReadFault, Receipt, Refusal, Shell, Status, Unavailable,
 };
 use tokio::sync::{oneshot, watch};
 use tower::ServiceExt;
 
 struct Reading {
-    policy: Policy,
+    policy: Arc<Policy>,
     phase: watch::Sender<Phase>,
     last: watch::Sender<u64>,
 }
@@ -73,8 +73,12 @@ impl Shell for Reading {
 
     fn observe(&self) {}
 
-    fn policy(&self) -> &Policy {
-        &self.policy
+    fn policy(&self) -> Arc<Policy> {
+        self.policy.clone()
+    }
+
+    fn adopt(&self, _: Arc<Policy>) -> Result<(), NotAdopted> {
+        Ok(())
     }
 
     fn notices(&self, _: &NoticeQuery) -> Result<NoticePage, ReadFault> {
@@ -101,7 +105,8 @@ impl Shell for Reading {
 pub fn routes(policy: Policy) -> Router {
     let slas: Vec<String> = policy.families.iter().map(|family| family.name.clone()).collect();
     let metrics = Arc::new(Metrics::new(metric_words(&slas, &WordLists::default())).expect("metrics"));
-    let shell = Reading { policy, phase: watch::channel(Phase::Running).0, last: watch::channel(0).0 };
+    let shell =
+        Reading { policy: Arc::new(policy), phase: watch::channel(Phase::Running).0, last: watch::channel(0).0 };
     let settings =
         Http { bind: ([127, 0, 0, 1], 0).into(), tokens: Vec::new(), advertised: None, max_body_bytes: 32 << 10 };
     api::router(Arc::new(Api::new(Arc::new(shell), metrics, &settings)))
