@@ -400,8 +400,9 @@ impl Clock {
                 from = ends;
             }
         }
-        let spans_to_due = spans.iter().chain([&(from, due)]);
-        let whole = spans_to_due.map(|(from, to)| measure.between(*from, *to)).fold(0, i64::saturating_add);
+        let last = (from, due);
+        let measured = spans.iter().chain([&last]).map(|(from, to)| measure.between(*from, *to));
+        let whole = measured.fold(0, i64::saturating_add);
         let mut left = ((i128::from(whole.max(0)) * i128::from(ppm) + 999_999) / 1_000_000) as i64;
         for (from, to) in spans {
             let span = measure.between(from, to);
