@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use plazo::agreement::{self, Block, Document, Edition};
 use plazo::language::Lang;
 use plazo::policy::{self, Policy};
+use plazo::written_agreement::{self, Block, Document, Edition};
 use proptest::prelude::*;
 use pulldown_cmark::{Event as Mark, Options, Parser, Tag, TagEnd};
 use quick_xml::Reader;
@@ -31,11 +31,11 @@ fn latest(policy: &Policy, lang: Lang) -> Document {
     let count = policy.versions.len();
     let before = count.checked_sub(2).map(|index| &policy.versions[index]);
     let edition = Edition { version: &policy.versions[count - 1], number: (count, count), before };
-    agreement::document(edition, lang)
+    written_agreement::document(edition, lang)
 }
 
 fn alone(policy: &Policy, lang: Lang) -> Document {
-    agreement::document(Edition { version: &policy.versions[0], number: (1, 1), before: None }, lang)
+    written_agreement::document(Edition { version: &policy.versions[0], number: (1, 1), before: None }, lang)
 }
 
 fn read_everything() -> String {
@@ -229,10 +229,41 @@ fn whatever_changes_the_policy_changes_the_document_and_is_told() {
         assert_ne!(was.fingerprint, is.fingerprint, "{from} -> {to}");
         for lang in BOTH {
             assert_ne!(without_fingerprint(&base, lang), without_fingerprint(&changed, lang), "{from} -> {to}");
-            let document = agreement::document(Edition { version: is, number: (2, 2), before: Some(was) }, lang);
+            let document =
+                written_agreement::document(Edition { version: is, number: (2, 2), before: Some(was) }, lang);
             let told = document.sections[1].blocks.iter().any(|block| matches!(block, Block::List { .. }));
             assert!(told, "{from} -> {to} is not told as a change");
         }
+    }
+}
+
+#[test]
+fn games_are_named_with_their_thresholds() {
+    let watched =
+        "\n[watch]\nping_pong = { more_than = 3 }\nmass_disposition = { more_than = 20, within = \"10 minutes\" }\n";
+    let (was, is) = (parse(&read_everything()), parse(&(read_everything() + watched)));
+    for (lang, expected) in [
+        (
+            Lang::En,
+            [
+                "changes its representative more than 3 times within one clock.",
+                "one representative disqualifies more than 20 leads within 10 minutes.",
+            ],
+        ),
+        (
+            Lang::Es,
+            [
+                "cambia de comercial más de 3 veces dentro de un mismo plazo.",
+                "un comercial descarta más de 20 leads en 10 minutos.",
+            ],
+        ),
+    ] {
+        let edition = Edition { version: &is.versions[0], number: (2, 2), before: Some(&was.versions[0]) };
+        let document = written_agreement::document(edition, lang);
+        for sentence in expected {
+            assert_eq!(document.plain().matches(sentence).count(), 2, "where it stands, and as a change: {sentence}");
+        }
+        holds_its_text(&document);
     }
 }
 
@@ -243,7 +274,7 @@ fn nothing_is_told_as_changed_where_nothing_changed() {
     let (was, is) = (parse(&text), parse(&later));
     for lang in BOTH {
         let edition = Edition { version: &is.versions[0], number: (2, 2), before: Some(&was.versions[0]) };
-        let document = agreement::document(edition, lang);
+        let document = written_agreement::document(edition, lang);
         assert!(document.sections[1].blocks.iter().all(|block| matches!(block, Block::Text { .. })), "{lang:?}");
     }
 }
@@ -344,7 +375,7 @@ fn with_colons(document: &Document) -> Document {
     document
 }
 
-fn colon(line: &mut agreement::Line) {
+fn colon(line: &mut written_agreement::Line) {
     if !line.label.is_empty() {
         line.label.push(':');
     }
@@ -353,9 +384,9 @@ fn colon(line: &mut agreement::Line) {
 fn holds_its_text(document: &Document) {
     let mut in_markdown = with_colons(document);
     in_markdown.facts.iter_mut().for_each(colon);
-    let markdown = agreement::markdown(document);
+    let markdown = written_agreement::markdown(document);
     assert_eq!(words(&seen_in_markdown(&markdown)), words(&in_markdown.plain()), "{markdown}");
-    let page = agreement::html(document).expect("a page");
+    let page = written_agreement::html(document).expect("a page");
     assert_eq!(words(&seen_in_html(&page)), words(&with_colons(document).plain()), "{page}");
     assert!(!page.contains("http") && !page.contains("src="), "the page needs no network");
 }

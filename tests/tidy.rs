@@ -26,7 +26,7 @@ const LAYERS: [&[&str]; 8] = [
         "demo",
         "notify",
         "schema",
-        "agreement",
+        "written_agreement",
         "history",
         "explain",
     ],

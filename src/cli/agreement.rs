@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{ENVIRONMENT, tell_load_error, usage, written};
-use crate::agreement::{self, Edition};
 use crate::language::Lang;
 use crate::policy::{self, Policy};
 use crate::time::Timestamp;
+use crate::written_agreement::{self, Edition};
 
 /// Write the policy as the agreement that marketing and sales sign
 #[derive(Debug, Args)]
@@ -70,10 +70,10 @@ pub fn run(args: &AgreementArgs) -> ExitCode {
         eprintln!("warning: {warning}");
     }
     let edition = Edition { version: &policy.versions[index], number: (index + 1, policy.versions.len()), before };
-    let document = agreement::document(edition, args.lang);
+    let document = written_agreement::document(edition, args.lang);
     let text = match args.html {
-        false => agreement::markdown(&document),
-        true => match agreement::html(&document) {
+        false => written_agreement::markdown(&document),
+        true => match written_agreement::html(&document) {
             Ok(page) => page,
             Err(error) => {
                 eprintln!("plazo: {error}");

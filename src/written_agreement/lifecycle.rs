@@ -2,7 +2,8 @@
 
 use super::document::{Block, Line};
 use super::words::{Words, capital};
-use crate::policy::{Commitment, Count, Disposition, Period, Stage, Status, Version};
+use crate::calendar::Duration;
+use crate::policy::{Commitment, Count, Disposition, Period, Stage, Status, Version, Watch};
 
 /// One status as its row says it.
 pub(super) fn status(words: &Words, status: &Status) -> Vec<String> {
@@ -73,6 +74,39 @@ fn stage(words: &Words, stage: Stage) -> String {
         Stage::Customer => ("a lead that has bought.", "un lead que ha comprado."),
     };
     words.say(en, es)
+}
+
+/// What is told of games that people play; empty where nothing is watched.
+pub(super) fn watched(words: &Words, watch: &Watch) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if let Some(most) = watch.ping_pong {
+        let en = words.lang.counted(i64::from(most), "time", "times");
+        let es = words.lang.counted(i64::from(most), "vez", "veces");
+        lines.push(Line::labelled(
+            words.say("A lead passed around", "Un lead que pasa de mano en mano"),
+            words.say(
+                format!("it is told when a lead changes its representative more than {en} within one clock."),
+                format!("se avisa cuando un lead cambia de comercial más de {es} dentro de un mismo plazo."),
+            ),
+        ));
+    }
+    if let Some(mass) = &watch.mass_disposition {
+        let more = words.lang.counted(i64::from(mass.more_than), "lead", "leads");
+        let within = words.lang.duration(&Duration::Elapsed { ms: mass.within_ms });
+        let (en, es) = match mass.disposition {
+            Disposition::Qualified => ("qualifies", "califica"),
+            Disposition::Disqualified => ("disqualifies", "descarta"),
+            Disposition::Recycled => ("sends back", "devuelve a marketing"),
+        };
+        lines.push(Line::labelled(
+            words.say("Many leads at once", "Muchos leads de una vez"),
+            words.say(
+                format!("it is told when one representative {en} more than {more} within {within}."),
+                format!("se avisa cuando un comercial {es} más de {more} en {within}."),
+            ),
+        ));
+    }
+    lines
 }
 
 /// The lines of one commitment: who promises it, in whose words, what, and when it is reminded of.

@@ -59,6 +59,15 @@ pub fn document(edition: Edition<'_>, lang: Lang) -> Document {
         let title = words.say(format!("Promise {name}"), format!("Promesa {name}"));
         writer.part(title, promise::blocks(&words, version, sla));
     }
+    let watched = lifecycle::watched(&words, &version.watch);
+    if !watched.is_empty() {
+        let text = words.say(
+            "This is told, not punished: it changes no clock.",
+            "Esto se comunica, no se castiga: no cambia ningún plazo.",
+        );
+        let blocks = vec![Block::Text { line: Line::new(text) }, Block::List { lines: watched }];
+        writer.section("What is watched besides", "Qué se vigila además", blocks);
+    }
     if !version.commitments.is_empty() {
         let zone = version.timezone.name();
         let text = words.say(

@@ -47,6 +47,11 @@ pub(super) fn lines(words: &Words, before: &Version, now: &Version) -> Vec<Line>
             )),
         }
     }
+    let games = |version: &Version| -> Vec<(String, String)> {
+        let told = lifecycle::watched(words, &version.watch);
+        told.into_iter().map(|line| (line.label, line.text)).collect()
+    };
+    named(words, &games(before), &games(now), str::to_owned, &mut lines);
     commitments(words, before, now, &mut lines);
     lines
 }
