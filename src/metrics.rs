@@ -75,6 +75,12 @@ const OPEN_CLOCKS: Definition = define(
     "Clocks that have not ended, by SLA and state: running, paused, breached.",
 );
 const LEADS: Definition = define("plazo_leads", Kind::Gauge, &[], "Leads held.");
+const STALE: Definition = define(
+    "plazo_stale_leads",
+    Kind::Gauge,
+    &[],
+    "Leads of which nothing is told, because a gap in their events was announced and their status is not known since.",
+);
 const TIMERS: Definition = define(
     "plazo_timers_pending",
     Kind::Gauge,
@@ -192,7 +198,7 @@ const RELOADS: Definition = define(
 const BUILD: Definition = define("plazo_build_info", Kind::Gauge, &["version"], "1, with the version of the program.");
 
 /// Every metric, in the order of the documentation.
-pub const ALL: [Definition; 30] = [
+pub const ALL: [Definition; 31] = [
     EVENTS,
     DEAD_LETTERS,
     RESUBMITTED,
@@ -201,6 +207,7 @@ pub const ALL: [Definition; 30] = [
     PASSED_OVER,
     OPEN_CLOCKS,
     LEADS,
+    STALE,
     TIMERS,
     FIRED,
     DUE_TO_COMMITTED,
@@ -273,6 +280,7 @@ pub struct Metrics {
     passed_over: IntCounter,
     open_clocks: IntGaugeVec,
     leads: IntGauge,
+    stale: IntGauge,
     timers: IntGauge,
     fired: IntCounter,
     due_to_committed: HistogramVec,
@@ -340,6 +348,7 @@ impl Metrics {
             passed_over: register.counter(PASSED_OVER)?,
             open_clocks: register.gauges(OPEN_CLOCKS)?,
             leads: register.gauge(LEADS)?,
+            stale: register.gauge(STALE)?,
             timers: register.gauge(TIMERS)?,
             fired: register.counter(FIRED)?,
             due_to_committed: register.histograms(DUE_TO_COMMITTED, &LATE_BUCKETS)?,
@@ -430,8 +439,10 @@ impl Metrics {
         self.open_clocks.with_label_values(&[sla, state]).set(count);
     }
 
-    pub fn holds(&self, leads: usize, timers: usize) {
+    /// `stale`: those of the leads of which nothing is told.
+    pub fn holds(&self, leads: usize, stale: i64, timers: usize) {
         self.leads.set(i64::try_from(leads).unwrap_or(i64::MAX));
+        self.stale.set(stale);
         self.timers.set(i64::try_from(timers).unwrap_or(i64::MAX));
     }
 

@@ -45,8 +45,10 @@ impl Replay {
     /// `until` bounds what is read and is where the watermark ends; by default it ends at the last event.
     pub fn new(policy: Policy, until: Option<Timestamp>, future_tolerance_ms: i64) -> Self {
         let policy = Arc::new(policy.from_the_beginning());
+        // It drops nothing, so that recorded events may come in whatever order a file has them.
+        let options = Options { future_tolerance_ms, retention_ms: None, max_facts: None };
         Replay {
-            shard: Shard::new(policy, Options { future_tolerance_ms, retention_ms: None }, &["events"]),
+            shard: Shard::new(policy, options, &["events"]),
             counts: Counts::default(),
             position: 0,
             until,

@@ -58,6 +58,8 @@ inputs! {
     Deleted { }
     /// `lead.merged`
     Merged { /** The survivor. */ into: String }
+    /// `lead.gap`: something was missed of the lead; nothing is told of it until its status is said again.
+    Gap { reason: Option<String> }
     /// `opportunity.created`
     OpportunityCreated { opportunity_id: Option<String>, value: Option<f64>, currency: Option<String> }
 }
@@ -102,6 +104,7 @@ fn input(kind: FactKind) -> Schema {
         FactKind::Deleted => of::<Input<Deleted>>(),
         FactKind::Merged => of::<Input<Merged>>(),
         FactKind::Opportunity => of::<Input<OpportunityCreated>>(),
+        FactKind::Gap => of::<Input<Gap>>(),
     }
 }
 

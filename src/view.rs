@@ -230,6 +230,9 @@ pub struct NoticeQuery {
     pub limit: usize,
 }
 
+/// The state by which open clocks of leads are asked for whose state is not known.
+pub const STALE: &str = "stale";
+
 /// Which open clocks: all that are given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClockQuery {

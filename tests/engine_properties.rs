@@ -8,7 +8,7 @@ use std::sync::Arc;
 use model::Step;
 use model::generate::{PolicySpec, Record, TOLERANCE_MS, histories, policies, steps};
 use plazo::engine::{Applied, Options, Progress, Shard, Standing, inspect};
-use plazo::event::{Event, Fact, FactKind};
+use plazo::event::{Event, Fact, FactKind, Reason};
 use plazo::policy::{Disposition, MassDisposition, Policy, Watch};
 use plazo::time::{DAY_MS, HOUR_MS, Timestamp};
 use proptest::prelude::*;
@@ -134,8 +134,71 @@ fn clocks(shard: &Shard, as_of: Timestamp) -> Vec<String> {
     lines
 }
 
+/// Every notice, the clocks at the end and how many ended ones were dropped; the places of what was refused as too old.
+fn play_capped(
+    policy: &Arc<Policy>,
+    steps: &[Step],
+    max_facts: Option<usize>,
+    restarts: bool,
+) -> (Vec<String>, (Vec<String>, u64), Vec<usize>) {
+    let options = Options { future_tolerance_ms: TOLERANCE_MS, max_facts, ..Options::default() };
+    let mut shard = Shard::new(policy.clone(), options, &["events"]);
+    let (mut told, mut too_old, mut end) = (Vec::new(), Vec::new(), Timestamp::MIN);
+    for (step, place) in steps.iter().zip(0..) {
+        match step {
+            Step::Watermark(watermark) => drop(shard.advance(*watermark, usize::MAX)),
+            Step::Record { append, event } => {
+                shard.advance(*append, usize::MAX);
+                // Refused events take no part in what follows.
+                if let Err(rejection) = shard.apply(event, *append, (0, place as u64 + 1))
+                    && rejection.reason == Reason::TooOld
+                {
+                    too_old.push(place);
+                }
+            }
+        }
+        collect(&mut shard, &mut told);
+        end = shard.watermark();
+        if restarts {
+            let mut new = Shard::new(policy.clone(), options, &["events"]);
+            for record in shard.records() {
+                new.restore_record(record.into()).expect("a stored record");
+            }
+            new.restore_position(shard.watermark(), &[(0, shard.positions()[0].1)]);
+            assert_eq!(new.open_clocks(), shard.open_clocks(), "the gauges come back");
+            shard = new;
+        }
+    }
+    let view = |record| inspect(shard.rules(), record, end).expect("a record");
+    let dropped = shard.records().filter_map(|record| view(record).folded).map(|folded| folded.clocks).sum();
+    (told, (clocks(&shard, end), dropped), too_old)
+}
+
 proptest! {
     #![proptest_config(config())]
+
+    #[test]
+    fn folding_the_oldest_facts_changes_nothing_that_is_told(
+        spec in policies(),
+        history in histories(),
+        manner in 0usize..14,
+    ) {
+        let (max_facts, restarts) = (manner / 2, manner % 2 == 1);
+        let policy = Arc::new(spec.policy());
+        let mut steps = steps(&history);
+        let (told, capped, too_old) = play_capped(&policy, &steps, Some(max_facts), restarts);
+        // What came too late for the folded facts is refused here too, for another reason.
+        for place in too_old {
+            if let Step::Record { append, event } = &mut steps[place] {
+                event.time = append.plus_ms(2 * TOLERANCE_MS);
+            }
+        }
+        let whole = play_capped(&policy, &steps, None, false);
+        prop_assert_eq!(told, whole.0);
+        let (clocks, dropped) = capped;
+        prop_assert!(clocks.iter().all(|clock| whole.1.0.contains(clock)), "{clocks:?}\n{:?}", whole.1.0);
+        prop_assert_eq!(clocks.len() as u64 + dropped, whole.1.0.len() as u64);
+    }
 
     #[test]
     fn the_spacing_of_ticks_and_the_bound_on_firing_do_not_matter(spec in policies(), history in histories()) {

@@ -73,6 +73,9 @@ fn each_type_says_what_its_data_says() {
     let text = event("lead.updated", r#"{"lead_id":"L1","attributes":{"region":"emea"}}"#);
     assert_eq!(accepted(&text).fact.attributes.as_slice(), [("region".into(), "emea".into())]);
     assert_eq!(accepted(&event("lead.deleted", r#"{"lead_id":"L1"}"#)).fact.kind, FactKind::Deleted);
+    let text = event("lead.gap", r#"{"lead_id":"L1","reason":"GAP_UPDATE"}"#);
+    let gap = accepted(&text).fact;
+    assert_eq!((gap.kind, gap.reason.as_deref(), gap.status), (FactKind::Gap, Some("GAP_UPDATE"), None));
     assert_eq!(accepted(&event("lead.merged", r#"{"lead_id":"L1","into":"L2"}"#)).fact.into.as_deref(), Some("L2"));
 
     let text =

@@ -125,6 +125,7 @@ fn any_fact() -> impl Strategy<Value = Fact<'static>> {
                 FactKind::Opportunity => {
                     fact.opportunity = Some(Box::new(Opportunity { id: text, value, currency: team }));
                 }
+                FactKind::Gap => fact.reason = text,
                 FactKind::Updated | FactKind::Deleted => {}
             }
             if matches!(fact.kind, FactKind::Created | FactKind::Updated) {

@@ -16,7 +16,7 @@ use crate::engine::OpenState;
 use crate::explain;
 use crate::language::Lang;
 use crate::time::Timestamp;
-use crate::view::{ClockCursor, ClockQuery, DeadLetterQuery, ReadFault};
+use crate::view::{ClockCursor, ClockQuery, DeadLetterQuery, ReadFault, STALE};
 
 const DEFAULT_CLOCKS: usize = 100;
 const MAX_CLOCKS: usize = 1_000;
@@ -89,10 +89,10 @@ struct ClockParameters {
 
 pub async fn clocks(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Problem> {
     let asked: ClockParameters = parameters(&uri)?;
+    let known: Vec<&str> = OpenState::ALL.iter().map(|known| known.name()).chain([STALE]).collect();
     if let Some(state) = &asked.state
-        && !OpenState::ALL.iter().any(|known| known.name() == state)
+        && !known.contains(&state.as_str())
     {
-        let known: Vec<&str> = OpenState::ALL.iter().map(|known| known.name()).collect();
         return Err(Problem::bad_request(format!("state: expected one of {}, found {state:?}", known.join(", "))));
     }
     if let Some(sla) = &asked.sla

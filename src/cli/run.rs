@@ -152,6 +152,7 @@ impl Running {
             engine: engine::Options {
                 future_tolerance_ms: settings.engine.future_tolerance_ms,
                 retention_ms: settings.engine.retention_ms,
+                ..engine::Options::default()
             },
             accept_changed_policy,
             partitions: found.partitions,

@@ -420,7 +420,7 @@ impl EngineThread {
         for open in self.shard.open_clocks() {
             self.shared.metrics.open_clocks(&open.sla, open.state, open.count);
         }
-        self.shared.metrics.holds(self.shard.lead_count(), self.shard.timer_count());
+        self.shared.metrics.holds(self.shard.lead_count(), self.shard.stale_leads(), self.shard.timer_count());
     }
 
     fn show(&self, backlog: bool) {

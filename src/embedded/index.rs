@@ -1,9 +1,9 @@
 //! The open clocks of a lead as rows for queries by due instant: derived from its record, never read back into it.
 
 use crate::engine::record;
-use crate::engine::{ClockView, Reading, RecordError, Rules, inspect};
+use crate::engine::{ClockView, Reading, RecordError, Rules, Standing, inspect};
 use crate::time::Timestamp;
-use crate::view::{ClockCursor, OpenClock};
+use crate::view::{ClockCursor, OpenClock, STALE};
 
 /// An open clock.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +11,7 @@ pub struct ClockRow {
     pub sla: String,
     pub started: Timestamp,
     pub ordinal: u32,
+    /// `stale` whatever its standing, where the lead's state is not known.
     pub state: &'static str,
     /// Empty where no team holds it.
     pub team: String,
@@ -35,14 +36,17 @@ impl OpenClocks {
             // The engine wrote these bytes in this turn; what cannot be read has no open clock to show.
             return &self.rows;
         }
-        let lead = &self.reading.lead;
-        for clock in self.reading.fold.clocks.iter().filter(|clock| clock.end.is_none()) {
+        let Reading { lead, fold } = &self.reading;
+        for clock in fold.clocks.iter().filter(|clock| clock.end.is_none()) {
             let team = clock.holds.last().and_then(|hold| lead.said(hold.team)).unwrap_or_default();
             self.rows.push(ClockRow {
                 sla: rules.family_name(clock.family).to_owned(),
                 started: clock.start,
                 ordinal: clock.ordinal,
-                state: crate::engine::Standing::of(clock).name(),
+                state: match fold.stale() {
+                    Some(_) => STALE,
+                    None => Standing::of(clock).name(),
+                },
                 team: team.to_owned(),
                 due: clock.due().unwrap_or(Timestamp::MAX),
             });

@@ -113,7 +113,11 @@ impl Embedded {
             return Err(StoreFault::new(FaultKind::PolicyChanged, store.path(), told));
         }
         // What an event may say of the future is judged here, against its true receipt.
-        let shard_options = engine::Options { future_tolerance_ms: i64::MAX, retention_ms: options.retention_ms };
+        let shard_options = engine::Options {
+            future_tolerance_ms: i64::MAX,
+            retention_ms: options.retention_ms,
+            ..engine::Options::default()
+        };
         let shard = Shard::new(policy.clone(), shard_options, &[INPUT]);
         let intake = Intake::new(clock.clone(), options.limits);
         let shared = Arc::new(Shared::new(intake, clock, metrics, store.marks().watermark, policy));

@@ -11,15 +11,16 @@ use crate::time::Timestamp;
 
 /// Why a clock ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Cause {
     /// Stopped by being in a state: `reopen = "continue"` can undo that.
-    State,
+    State = 0,
     /// Stopped by an act.
-    Act,
+    Act = 1,
     /// Cancelled by a status.
-    CancelStatus,
-    Deleted,
-    Merged,
+    CancelStatus = 2,
+    Deleted = 3,
+    Merged = 4,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,14 +47,14 @@ pub struct Hold {
 }
 
 /// What a clock that a state has stopped would have taken part in, had it run on (`reopen = "continue"`).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct AfterEnd {
     pub holds: SmallVec<[Hold; 1]>,
     /// An attribute that gives a deadline appeared or changed.
     pub source_spoke: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Clock {
     pub family: u16,
     pub version: u16,
@@ -69,7 +70,7 @@ pub struct Clock {
     /// While a pause lasts before the deadline: what remains.
     pub deadline: Deadline,
     /// The deadline when the running pause began, so that a pause of no length changes nothing.
-    before_pause: Timestamp,
+    pub(super) before_pause: Timestamp,
     /// The deadline passed with the clock running.
     pub breached: bool,
     /// That was so by the facts before those of the present instant.
@@ -79,7 +80,7 @@ pub struct Clock {
     /// When the running pause has lasted as long as the SLA allows (`at_most`); `MAX` without such a bound.
     pub pause_until: Timestamp,
     /// What the pauses so far left of `at_most`, in its own measure: milliseconds. `None`: all of it.
-    pause_left_ms: Option<i64>,
+    pub(super) pause_left_ms: Option<i64>,
     pub holds: SmallVec<[Hold; 2]>,
     /// What came after it was stopped: it has part in the clock if that is taken back.
     pub(super) after_end: AfterEnd,
@@ -88,7 +89,7 @@ pub struct Clock {
     /// Instants of the reminders; `MAX` while held by a pause.
     pub rungs: SmallVec<[Timestamp; 4]>,
     /// Rungs that the clock reached while it ran: a resume leaves them where they were.
-    reached: SmallVec<[bool; 4]>,
+    pub(super) reached: SmallVec<[bool; 4]>,
     /// Since when the rungs stand where they stand: one that was not after that is passed over.
     pub(super) armed_at: Timestamp,
     /// Instants of the ladder; `MAX` while held by a pause.

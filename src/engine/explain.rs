@@ -79,6 +79,12 @@ pub struct LeadView {
     pub team: Option<String>,
     /// The zone of the agreement in force, for who tells it to people.
     pub timezone: &'static str,
+    /// Since when the lead's state is not known, and nothing is told of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<Timestamp>,
+    /// Where there were more facts than are kept one by one: the oldest, of which only what they led to is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folded: Option<FoldedView>,
     pub facts: Vec<FactView>,
     pub clocks: Vec<ClockView>,
     /// Clocks that were told and are no more.
@@ -86,6 +92,17 @@ pub struct LeadView {
     pub withdrawn: Vec<WithdrawnView>,
     /// When the engine will look at the lead again.
     pub next_due: Option<Timestamp>,
+}
+
+/// The oldest facts of a lead, folded. What happened up to `until` can no longer be inserted.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct FoldedView {
+    pub facts: u64,
+    /// Event times of the first and the last of them.
+    pub from: Timestamp,
+    pub until: Timestamp,
+    /// Ended clocks that are not among `clocks` any more.
+    pub clocks: u64,
 }
 
 /// One fact; what it did not say is left out. An empty owner or team: nobody, none.
@@ -117,7 +134,10 @@ pub struct FactView {
 pub struct ClockView {
     pub sla: String,
     pub cycle: u32,
+    /// As the known facts have it, where `stale_since` says that there are others.
     pub state: Standing,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<Timestamp>,
     pub target: String,
     pub owner: Option<String>,
     pub team: Option<String>,
@@ -198,9 +218,16 @@ pub fn inspect(rules: &Rules, record: &[u8], as_of: Timestamp) -> Result<LeadVie
         status: text(lead, status),
         owner: text(lead, owner),
         team: text(lead, team),
+        stale_since: fold.stale(),
+        folded: lead.folded.as_deref().map(|folded| FoldedView {
+            facts: folded.facts,
+            from: folded.from,
+            until: folded.until,
+            clocks: (0..rules.families()).map(|family| u64::from(fold.dropped(family as u16).all())).sum(),
+        }),
         timezone: rules.policy.versions[rules.policy.words_at(as_of)].timezone.name(),
         facts: lead.facts.iter().map(|fact| fact_view(lead, fact)).collect(),
-        clocks: fold.clocks.iter().map(|clock| clock_view(rules, lead, clock, as_of)).collect(),
+        clocks: fold.clocks.iter().map(|clock| clock_view(rules, lead, clock, (as_of, fold.stale()))).collect(),
         withdrawn: withdrawn(lead),
         next_due: (due != Timestamp::MAX).then_some(due),
     })
@@ -242,10 +269,11 @@ pub const fn kind_name(kind: FactKind) -> &'static str {
         FactKind::Deleted => "lead.deleted",
         FactKind::Merged => "lead.merged",
         FactKind::Opportunity => "opportunity.created",
+        FactKind::Gap => "lead.gap",
     }
 }
 
-fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp) -> ClockView {
+fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, (as_of, stale): (Timestamp, Option<Timestamp>)) -> ClockView {
     let version = rules.version(clock.version);
     let rule = clock.rule(rules);
     let until = clock.ended_at().min(as_of);
@@ -302,6 +330,7 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp) -> Cl
         sla: name.to_owned(),
         cycle: clock.cycle,
         state: Standing::of(clock),
+        stale_since: stale.filter(|_| clock.end.is_none()),
         target: clock.promise(rules).label.clone(),
         owner: text(lead, owner),
         team: text(lead, team),

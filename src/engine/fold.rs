@@ -2,8 +2,11 @@
 //! arrived in (SEMANTICS §3). One `match (clock, fact)` per SLA, to be read beside SEMANTICS §4 and §12.
 
 use super::clock::{Cause, Clock, End, Hold};
+use super::folded::{Folded, FoldedClock, FoldedThread};
+use super::ledger::Outcome;
 use super::record::{FactRow, Lead, Sym};
 use super::rules::{Rules, holds};
+use super::speech::family_of;
 use crate::event::FactKind;
 use crate::policy::{AnyOf, Disposition, Key, OnReassign, Promise, Reopen, Sla, StatusIndex, Target, Version};
 use crate::time::Timestamp;
@@ -15,43 +18,72 @@ pub struct NotStarted {
     pub before_first_version: u32,
 }
 
+/// Ended clocks of one SLA that a folded lead no longer has one by one, by how they stand in every count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    pub met: u32,
+    pub met_late: u32,
+    pub breached: u32,
+    pub cancelled: u32,
+}
+
+impl Dropped {
+    pub fn all(&self) -> u32 {
+        [self.met, self.met_late, self.breached, self.cancelled].into_iter().fold(0, u32::saturating_add)
+    }
+
+    fn count(&mut self, clock: &Clock) {
+        let place = match clock.outcome() {
+            Some(Outcome::Met) => &mut self.met,
+            Some(Outcome::MetLate) => &mut self.met_late,
+            Some(Outcome::Cancelled) if clock.breached => &mut self.breached,
+            Some(Outcome::Cancelled) | None => &mut self.cancelled,
+        };
+        *place = place.saturating_add(1);
+    }
+}
+
 /// What holds of the lead at a point of the fold.
-#[derive(Clone, Copy, Debug, Default)]
-struct Situation {
-    status: Sym,
-    owner: Sym,
-    team: Sym,
-    created: bool,
-    had_opportunity: bool,
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Situation {
+    pub status: Sym,
+    pub owner: Sym,
+    pub team: Sym,
+    pub created: bool,
+    pub had_opportunity: bool,
     /// Deleted or merged at that instant; the next later fact begins a new life.
-    gone: Option<Timestamp>,
+    pub gone: Option<Timestamp>,
+    /// Since when something is known to have been missed: until the lead's state is known again, nothing is told of it.
+    pub stale: Option<Timestamp>,
     /// When the lead got its status.
-    status_since: Timestamp,
+    pub status_since: Timestamp,
     /// The status in the lifecycle of the version `words`.
-    index: Option<StatusIndex>,
-    words: u16,
+    pub index: Option<StatusIndex>,
+    pub words: u16,
 }
 
 /// One SLA's place in the lead's life.
-#[derive(Clone, Copy, Debug)]
-struct Thread {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Thread {
     /// Index of the clock that runs or is paused.
-    running: Option<usize>,
+    pub running: Option<usize>,
     /// The last clock of this life.
-    last: Option<usize>,
+    pub last: Option<usize>,
     /// The next assignment starts a clock.
-    awaits_owner: bool,
+    pub awaits_owner: bool,
     /// Since when the lead is in states that the version in force stops (or cancels) this SLA at, and who held it before.
-    blocked: Option<End>,
+    pub blocked: Option<End>,
     /// The first act of an instant that would have stopped it and stopped no clock.
-    act: Option<End>,
+    pub act: Option<End>,
     /// A suppressed start of this cycle was counted.
-    counted: bool,
-    not_started: NotStarted,
+    pub counted: bool,
+    pub not_started: NotStarted,
+    /// Its oldest clocks, where they were dropped.
+    pub dropped: Dropped,
 }
 
 impl Thread {
-    const fn new() -> Self {
+    pub const fn new() -> Self {
         Thread {
             running: None,
             last: None,
@@ -60,6 +92,7 @@ impl Thread {
             act: None,
             counted: false,
             not_started: NotStarted { already_stopped: 0, before_first_version: 0 },
+            dropped: Dropped { met: 0, met_late: 0, breached: 0, cancelled: 0 },
         }
     }
 }
@@ -183,6 +216,16 @@ impl Fold {
     /// Folds the facts up to `until` (inclusive). `inclusive` says whether that instant itself has passed, so that a
     /// deadline at it counts as missed.
     pub fn run(&mut self, rules: &Rules, lead: &Lead, until: Timestamp, inclusive: bool) {
+        self.take_in(rules, lead, &lead.facts, until);
+        for clock in &mut self.clocks {
+            clock.outlast_pause(rules, until, inclusive);
+            clock.pass(until, inclusive);
+        }
+        self.order();
+    }
+
+    /// The fold as the facts up to `until` leave it, those folded before taken into account.
+    fn take_in(&mut self, rules: &Rules, lead: &Lead, facts: &[FactRow], until: Timestamp) {
         self.clocks.clear();
         self.threads.clear();
         self.threads.resize(rules.families(), Thread::new());
@@ -190,7 +233,10 @@ impl Fold {
         self.now = Situation::default();
         self.next_fact = None;
         self.acts.clear();
-        let mut rest = lead.facts.as_slice();
+        if let Some(folded) = &lead.folded {
+            self.go_on(rules, lead, folded);
+        }
+        let mut rest = facts;
         while let Some(first) = rest.first() {
             if first.time > until {
                 self.next_fact = Some(first.time);
@@ -201,11 +247,88 @@ impl Fold {
             self.instant(rules, lead, instant);
             rest = later;
         }
-        for clock in &mut self.clocks {
-            clock.outlast_pause(rules, until, inclusive);
-            clock.pass(until, inclusive);
+    }
+
+    /// Goes on from where the folded facts left the lead.
+    fn go_on(&mut self, rules: &Rules, lead: &Lead, folded: &Folded) {
+        let words = rules.policy.words_at(folded.until) as u16;
+        let index = lead.said(folded.now.status).and_then(|name| rules.version(words).lifecycle.find(name));
+        self.now = Situation { words, index, ..folded.now };
+        self.attributes.extend_from_slice(&folded.attributes);
+        for clock in &folded.clocks {
+            let family = family_of(rules, lead.str(clock.sla));
+            if family != u16::MAX {
+                self.clocks.extend(clock.place(rules, family));
+            }
         }
-        self.order();
+        // An SLA that the folded facts did not know: who holds the lead now was its first assignment.
+        let unknown = Thread { awaits_owner: self.now.owner == 0, ..Thread::new() };
+        self.threads.fill(unknown);
+        for FoldedThread { sla, thread } in &folded.threads {
+            let family = family_of(rules, lead.str(*sla));
+            let Some(place) = self.threads.get_mut(usize::from(family)) else { continue };
+            let newest = self.clocks.iter().rposition(|clock| clock.family == family);
+            *place = Thread {
+                running: newest.filter(|index| thread.running.is_some() && self.clocks[*index].end.is_none()),
+                last: newest.filter(|_| thread.last.is_some()),
+                ..*thread
+            };
+        }
+    }
+
+    /// What is left of the lead's first `count` facts, which end an instant, and of those folded before. Of the clocks that
+    /// nothing can change any more `ended` are kept, the newest; a lead whose notices are held back keeps all. The lead must
+    /// know the names of all SLAs.
+    pub(super) fn fold_away(&mut self, rules: &Rules, lead: &Lead, count: usize, ended: usize) -> Option<Folded> {
+        let facts = lead.facts.get(..count)?;
+        let (first, last) = (facts.first()?, facts.last()?);
+        self.take_in(rules, lead, facts, Timestamp::MAX);
+        let before = lead.folded.as_deref();
+        let lasts: Vec<usize> = self.threads.iter().filter_map(|thread| thread.last).collect();
+        let frozen = |index: usize, clock: &Clock| clock.end.is_some() && !lasts.contains(&index);
+        let all = self.clocks.iter().enumerate().filter(|(index, clock)| frozen(*index, clock)).count();
+        let mut drops = if lead.silent { 0 } else { all.saturating_sub(ended) };
+        let mut clocks = Vec::with_capacity(self.clocks.len() - drops);
+        for (index, clock) in self.clocks.iter().enumerate() {
+            if drops > 0 && frozen(index, clock) {
+                drops -= 1;
+                self.threads[usize::from(clock.family)].dropped.count(clock);
+                continue;
+            }
+            let keys = rules.of(clock.version, clock.sla);
+            let mut condensed = clock.clone();
+            condensed.condense(rules);
+            clocks.push(FoldedClock {
+                sla: lead.find(rules.family_name(clock.family)),
+                target: keys.targets[usize::from(clock.target)],
+                rungs: keys.rungs.iter().copied().take(clock.rungs.len()).collect(),
+                steps: keys.steps.iter().copied().take(clock.steps.len()).collect(),
+                clock: condensed,
+            });
+        }
+        Some(Folded {
+            facts: before.map_or(0, |folded| folded.facts).saturating_add(count as u64),
+            from: before.map_or(first.time, |folded| folded.from),
+            until: last.time,
+            learnt: facts.iter().map(|fact| fact.learnt).chain(before.map(|folded| folded.learnt)).max()?,
+            now: Situation { index: None, words: 0, ..self.now },
+            attributes: self.attributes.clone(),
+            threads: (0..)
+                .zip(&self.threads)
+                .map(|(family, thread)| FoldedThread { sla: lead.find(rules.family_name(family)), thread: *thread })
+                .collect(),
+            clocks,
+        })
+    }
+
+    /// Clocks of an SLA that are no longer kept one by one.
+    pub fn dropped(&self, family: u16) -> Dropped {
+        self.threads.get(usize::from(family)).map(|thread| thread.dropped).unwrap_or_default()
+    }
+
+    /// Since when the lead's state is not known.
+    pub fn stale(&self) -> Option<Timestamp> {
+        self.now.stale
     }
 
     /// Starts that made no clock, by family.
@@ -247,12 +370,15 @@ impl Fold {
         let before = self.now;
         let after = &mut self.now;
         match fact.kind {
-            FactKind::Deleted | FactKind::Merged => after.gone = Some(fact.time),
+            FactKind::Deleted | FactKind::Merged => (after.gone, after.stale) = (Some(fact.time), None),
             FactKind::Created => after.created = true,
+            // What comes at the instant of the end still belongs to the life that ended.
+            FactKind::Gap if after.gone.is_none() => after.stale = after.stale.or(Some(fact.time)),
             FactKind::Opportunity => after.had_opportunity = true,
             _ => {}
         }
         if fact.status != 0 {
+            after.stale = None;
             if after.status != fact.status {
                 after.status_since = fact.time;
             }
@@ -325,6 +451,7 @@ impl Fold {
                 running: thread.running,
                 last: thread.running,
                 not_started: thread.not_started,
+                dropped: thread.dropped,
                 ..Thread::new()
             };
         }
@@ -445,12 +572,14 @@ impl Fold {
         if says_stop || held_before {
             if !thread.counted {
                 thread.counted = true;
-                thread.not_started.already_stopped += 1;
+                let missed = &mut thread.not_started;
+                missed.already_stopped = missed.already_stopped.saturating_add(1);
             }
             return;
         }
         if rules.policy.in_force(at).is_none() {
-            thread.not_started.before_first_version += 1;
+            let missed = &mut thread.not_started;
+            missed.before_first_version = missed.before_first_version.saturating_add(1);
             return;
         }
         if !reading.exists {
@@ -653,7 +782,9 @@ impl Fold {
         }
         let mut previous = (u16::MAX, 0);
         for clock in &mut self.clocks {
-            let cycle = if clock.family == previous.0 { previous.1 + 1 } else { 1 };
+            let dropped = self.threads.get(usize::from(clock.family)).map_or(0, |thread| thread.dropped.all());
+            let before = if clock.family == previous.0 { previous.1 } else { dropped };
+            let cycle = before.saturating_add(1);
             clock.cycle = cycle;
             previous = (clock.family, cycle);
         }

@@ -38,9 +38,10 @@ pub struct Claim {
 impl Claim {
     /// Makes the statement; the count of times it was made before goes into its id.
     pub fn make(&mut self) -> u32 {
-        self.count += 1;
+        let before = self.count;
+        self.count = before.saturating_add(1);
         self.stands = true;
-        self.count - 1
+        before
     }
 
     /// Takes it back; the count that its id was made with.
@@ -151,6 +152,15 @@ impl Told {
     /// Told as begun, and not as ended.
     pub fn is_open(&self) -> bool {
         self.started.stands && self.outcome.is_none()
+    }
+
+    /// Every symbol that it names, to be named anew.
+    pub(super) fn symbols_mut(&mut self, renew: &mut impl FnMut(&mut Sym)) {
+        renew(&mut self.sla);
+        if let Some(told) = &mut self.outcome {
+            renew(&mut told.owner);
+            renew(&mut told.team);
+        }
     }
 
     pub(super) fn encode(&self, origin: Timestamp, out: &mut Vec<u8>) {

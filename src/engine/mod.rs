@@ -1,13 +1,16 @@
 //! The core that decides: sans-IO, no clock, no async (DESIGN §1, §2, §4).
 //!
-//! In reading order: `record` (the packed lead) and its `ledger`; `rules` (the policy made ready) ; `clock` and `fold` (facts
+//! In reading order: `record` (the packed lead), its `ledger`, what `folded` facts leave (`condense`: of a clock);
+//! `rules` (the policy made ready); `clock` and `fold` (facts
 //! -> clocks); `settle` (clocks minus ledger = what must be said) and `speech`, `notice` (how it is said); `watch` (one owner over
 //! many leads); `shard` (leads, timers, watermark, a turn and its undo) over `leads`; `explain` (reading a lead) and
 //! `why`.
 
 pub mod clock;
+mod condense;
 pub mod explain;
 pub mod fold;
+mod folded;
 mod json;
 pub mod leads;
 pub mod ledger;

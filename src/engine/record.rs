@@ -1,20 +1,36 @@
 //! The packed lead: the bytes held in memory are the changelog value are the stored blob (DESIGN §1).
 //!
 //! ```text
-//! version u8 | next_due i64 LE | lead id | hash count | hashes 8 B each | string count | lengths | bytes | facts | ledger | alarms
+//! version u8 | next_due i64 LE | lead id | hash count | hashes 8 B each | string count | lengths | bytes
+//!            | fact count << 2, silent << 1, folded | folded prefix | facts | ledger | alarms
 //! ```
 //!
 //! Counts and symbols are LEB128 varints, times are zigzag deltas, each string stands once and is named by its 1-based
-//! position (0: absent); string 1 is the lead id, which stands before all else. [`Lead`] is the decoded form: one reusable set of buffers.
+//! position (0: absent); string 1 is the lead id, which stands before all else. Version 1 has a bare fact count and no prefix.
+//! [`Lead`] is the decoded form: one reusable set of buffers.
 
+use super::fold::Fold;
+use super::folded::Folded;
 use super::ledger::Told;
+use super::rules::Rules;
 use super::wire::{Reader, write_varint, write_zigzag};
 use crate::event::{Event, FactKind};
 use crate::policy::Disposition;
 use crate::time::Timestamp;
 
 /// The layout this build writes. Older ones are still read; fixtures of each are kept in `tests/data/records`.
-pub const FORMAT_VERSION: u8 = 1;
+pub const FORMAT_VERSION: u8 = 2;
+
+/// The most facts of one lead that are kept one by one; beyond it the oldest settled ones are folded.
+pub const MAX_FACTS: usize = 64;
+/// The most ended clocks that a folded lead keeps, of those that nothing can change any more.
+const MAX_ENDED: usize = 64;
+/// Deliveries of folded facts that are still known as duplicates, the newest.
+const MAX_FOLDED_HASHES: usize = 256;
+/// A record above it is folded further than [`MAX_FACTS`] asks.
+pub const ROOMY_BYTES: usize = 64 << 10;
+/// A record may not grow beyond it by what an event says, so that it, and what is told of it, fit into a message of a broker.
+pub const MAX_BYTES: usize = 128 << 10;
 
 /// Bytes before the lead id: the version and `next_due`.
 const HEADER_BYTES: usize = 9;
@@ -66,8 +82,13 @@ pub struct Alarm {
 pub struct Lead {
     text: String,
     strings: Vec<(u32, u32)>,
-    /// Hashes of the deliveries seen (`source`, `id`).
+    /// Hashes of the deliveries seen (`source`, `id`): those of [`Lead::facts`], each at its fact's place, then those of folded
+    /// facts, the oldest first.
     pub hashes: Vec<u64>,
+    /// What the oldest facts have left, where they are folded.
+    pub folded: Option<Box<Folded>>,
+    /// The last step told nothing, because the lead's state is not known.
+    pub silent: bool,
     /// By event time; ties in order of arrival.
     pub facts: Vec<FactRow>,
     pub attributes: Vec<(Sym, Sym)>,
@@ -89,7 +110,12 @@ mod flag {
     pub const OPPORTUNITY: u8 = 1 << 4;
     pub const CURRENCY: u8 = 1 << 5;
     pub const VALUE: u8 = 1 << 6;
+    /// A kind beyond the eight that the head has room for.
+    pub const LATER_KIND: u8 = 1 << 7;
 }
+
+/// Kinds that the head of a fact has room for.
+const HEAD_KINDS: u8 = 8;
 
 /// `next_due` without decoding the rest.
 pub fn next_due(record: &[u8]) -> Timestamp {
@@ -132,6 +158,8 @@ impl Lead {
         self.text.clear();
         self.strings.clear();
         self.hashes.clear();
+        self.folded = None;
+        self.silent = false;
         self.facts.clear();
         self.attributes.clear();
         self.ledger.clear();
@@ -205,7 +233,7 @@ impl Lead {
         };
         let at = self.facts.partition_point(|known| known.time <= row.time);
         self.facts.insert(at, row);
-        self.hashes.push(delivery);
+        self.hashes.insert(at.min(self.hashes.len()), delivery);
     }
 
     /// The attributes one fact names.
@@ -215,17 +243,125 @@ impl Lead {
 
     /// When the newest fact arrived.
     pub fn last_learnt(&self) -> Timestamp {
-        self.facts.iter().map(|fact| fact.learnt).max().unwrap_or(Timestamp::MIN)
+        let folded = self.folded.iter().map(|folded| folded.learnt);
+        self.facts.iter().map(|fact| fact.learnt).chain(folded).max().unwrap_or(Timestamp::MIN)
+    }
+
+    /// Event time of the newest of the folded facts: what is not after it cannot be inserted any more (SEMANTICS 12.42).
+    pub fn folded_until(&self) -> Option<Timestamp> {
+        self.folded.as_ref().map(|folded| folded.until)
     }
 
     /// Until when a lead is kept that has nothing left to be said and nothing open (SEMANTICS §3, 12.31); `None`: on and on.
     pub fn kept_until(&self, next_due: Timestamp, retention_ms: Option<i64>) -> Option<Timestamp> {
         let retention_ms = retention_ms.filter(|_| next_due == Timestamp::MAX)?;
-        if self.ledger.iter().any(Told::is_open) {
+        if self.silent || self.ledger.iter().any(Told::is_open) {
             return None;
         }
-        let last = self.facts.last().map_or(Timestamp::MIN, |fact| fact.time);
+        let last = self.facts.last().map(|fact| fact.time).or(self.folded_until()).unwrap_or(Timestamp::MIN);
         Some(self.last_learnt().max(last).plus_ms(retention_ms))
+    }
+
+    /// How many facts are not after `at`.
+    pub fn settled(&self, at: Timestamp) -> usize {
+        self.facts.partition_point(|fact| fact.time <= at)
+    }
+
+    /// Folds the oldest facts, so that at most `keep` remain of those that are settled (not after `at`), and drops what they
+    /// alone needed. Facts of one instant go together. Whether anything was folded.
+    pub fn fold_away(&mut self, rules: &Rules, fold: &mut Fold, at: Timestamp, keep: usize, at_most: usize) -> bool {
+        let settled = self.settled(at);
+        let begins = |index: usize| self.facts.get(index).is_none_or(|fact| self.facts[index - 1].time < fact.time);
+        let wanted = settled.saturating_sub(keep);
+        let below = (1..=wanted).rev().find(|index| begins(*index)).unwrap_or(0);
+        // Many facts of one instant: all of them go, if they are too many to stay.
+        let count = if settled - below <= at_most || wanted == 0 {
+            below
+        } else {
+            (wanted..=settled).find(|index| begins(*index)).unwrap_or(settled)
+        };
+        if count == 0 {
+            return false;
+        }
+        for family in 0..rules.families() {
+            self.intern(rules.family_name(family as u16));
+        }
+        let Some(folded) = fold.fold_away(rules, self, count, keep.saturating_mul(2).min(MAX_ENDED)) else {
+            return false;
+        };
+        // What was taken back of a clock that the folded facts do not make can never be said again.
+        if !self.silent {
+            let mut ledger = std::mem::take(&mut self.ledger);
+            ledger.retain_mut(|told| {
+                let mut clocks = folded.clocks.iter().filter(|clock| self.str(clock.sla) == self.str(told.sla));
+                let Some(clock) = clocks.find(|is| (is.clock.start, is.clock.ordinal) == (told.start, told.ordinal))
+                else {
+                    return told.start > folded.until;
+                };
+                let stands = |from: Timestamp| clock.clock.pauses.iter().any(|pause| pause.from == from);
+                told.pauses.retain(|pause| pause.from > folded.until || stands(pause.from));
+                true
+            });
+            self.ledger = ledger;
+        }
+        self.facts.drain(..count);
+        let known = self.hashes.len();
+        self.hashes.rotate_left(count.min(known));
+        // Those folded now stand behind those folded before.
+        let too_many = self.hashes.len().saturating_sub(self.facts.len() + MAX_FOLDED_HASHES);
+        let from = self.facts.len().min(self.hashes.len());
+        self.hashes.drain(from..from + too_many);
+        self.folded = Some(Box::new(folded));
+        self.renew_symbols();
+        true
+    }
+
+    /// Leaves out the strings and attributes that nothing names any more.
+    fn renew_symbols(&mut self) {
+        let (text, strings) = (std::mem::take(&mut self.text), std::mem::take(&mut self.strings));
+        let mut renewed: Vec<Sym> = vec![0; strings.len() + 1];
+        let mut renew = |sym: &mut Sym| {
+            let Some(&(from, length)) = (*sym as usize).checked_sub(1).and_then(|index| strings.get(index)) else {
+                *sym = 0;
+                return;
+            };
+            let new = &mut renewed[*sym as usize];
+            if *new == 0 {
+                self.strings.push((self.text.len() as u32, length));
+                self.text.push_str(text.get(from as usize..(from + length) as usize).unwrap_or(""));
+                *new = self.strings.len() as Sym;
+            }
+            *sym = *new;
+        };
+        // The lead id stays the first.
+        renew(&mut 1);
+        let attributes = std::mem::take(&mut self.attributes);
+        for fact in &mut self.facts {
+            let FactRow { status, activity, into, reason, opportunity, currency, .. } = fact;
+            for sym in [status, activity, into, reason, opportunity, currency] {
+                renew(sym);
+            }
+            for sym in [&mut fact.owner, &mut fact.team].into_iter().flatten() {
+                renew(sym);
+            }
+            let (from, to) = fact.attributes;
+            fact.attributes.0 = self.attributes.len() as u32;
+            for &(mut name, mut value) in attributes.get(from as usize..to as usize).unwrap_or(&[]) {
+                renew(&mut name);
+                renew(&mut value);
+                self.attributes.push((name, value));
+            }
+            fact.attributes.1 = self.attributes.len() as u32;
+        }
+        for told in &mut self.ledger {
+            told.symbols_mut(&mut renew);
+        }
+        for alarm in &mut self.alarms {
+            renew(&mut alarm.owner);
+        }
+        if let Some(folded) = &mut self.folded {
+            folded.symbols_mut(&mut renew);
+        }
     }
 
     /// Writes the record to `out` (which is emptied first).
@@ -245,8 +381,12 @@ impl Lead {
         }
         // They stand in the order of their symbols, the lead id first.
         out.extend_from_slice(self.text.as_bytes().get(self.lead_id().len()..).unwrap_or(&[]));
-        write_varint(out, self.facts.len() as u64);
-        let mut previous = 0i64;
+        let state = u64::from(self.silent) << 1 | u64::from(self.folded.is_some());
+        write_varint(out, (self.facts.len() as u64) << 2 | state);
+        if let Some(folded) = &self.folded {
+            folded.encode(out);
+        }
+        let mut previous = self.folded_until().map_or(0, |until| until.0);
         for fact in &self.facts {
             self.encode_fact(fact, &mut previous, out);
         }
@@ -265,7 +405,7 @@ impl Lead {
 
     /// What the ledger's instants are counted from.
     fn origin(&self) -> Timestamp {
-        self.facts.first().map_or(Timestamp(0), |fact| fact.time)
+        self.folded_until().or(self.facts.first().map(|fact| fact.time)).unwrap_or(Timestamp(0))
     }
 
     fn encode_fact(&self, fact: &FactRow, previous: &mut i64, out: &mut Vec<u8>) {
@@ -279,10 +419,11 @@ impl Lead {
             (fact.opportunity != 0, flag::OPPORTUNITY),
             (fact.currency != 0, flag::CURRENCY),
             (fact.value.is_some(), flag::VALUE),
+            (fact.kind as u8 >= HEAD_KINDS, flag::LATER_KIND),
         ] {
             more |= if set { bit } else { 0 };
         }
-        let mut head = fact.kind as u8;
+        let mut head = fact.kind as u8 % HEAD_KINDS;
         for (set, bit) in [
             (fact.owner.is_some(), flag::OWNER),
             (fact.team.is_some(), flag::TEAM),
@@ -325,17 +466,17 @@ impl Lead {
     /// [`RecordError`] where the bytes are not a whole record of a known version; the buffers are then of no use.
     pub fn decode(&mut self, record: &[u8]) -> Result<(), RecordError> {
         self.clear();
-        match record.first() {
-            Some(&FORMAT_VERSION) if record.len() >= HEADER_BYTES => {}
+        let version = match record.first() {
+            Some(&version @ 1..=FORMAT_VERSION) if record.len() >= HEADER_BYTES => version,
             Some(&version) if version > FORMAT_VERSION => return Err(RecordError::NewerFormat(version)),
             _ => return Err(RecordError::Damaged(0)),
-        }
+        };
         let mut reader = Reader::new(&record[HEADER_BYTES..]);
-        self.decode_body(&mut reader).ok_or(RecordError::Damaged(HEADER_BYTES + reader.position()))?;
+        self.decode_body(version, &mut reader).ok_or(RecordError::Damaged(HEADER_BYTES + reader.position()))?;
         if reader.is_empty() { Ok(()) } else { Err(RecordError::Damaged(HEADER_BYTES + reader.position())) }
     }
 
-    fn decode_body(&mut self, reader: &mut Reader<'_>) -> Option<()> {
+    fn decode_body(&mut self, version: u8, reader: &mut Reader<'_>) -> Option<()> {
         let length = reader.count(1)?;
         self.strings.push((0, length as u32));
         self.text.push_str(std::str::from_utf8(reader.take(length)?).ok()?);
@@ -355,8 +496,17 @@ impl Lead {
         if self.strings.iter().any(|(from, _)| !self.text.is_char_boundary(*from as usize)) {
             return None;
         }
-        let facts = reader.count(3)?;
-        let mut previous = 0i64;
+        let (facts, state) = if version == 1 {
+            (reader.count(3)?, 0)
+        } else {
+            let packed = reader.varint()?;
+            (reader.fits(packed >> 2, 3)?, packed & 0b11)
+        };
+        self.silent = state & 0b10 != 0;
+        if state & 1 != 0 {
+            self.folded = Some(Box::new(Folded::decode(self.strings.len() as u64, reader)?));
+        }
+        let mut previous = self.folded_until().map_or(0, |until| until.0);
         for _ in 0..facts {
             let fact = self.decode_fact(&mut previous, reader)?;
             self.facts.push(fact);
@@ -395,7 +545,7 @@ impl Lead {
         let mut fact = FactRow {
             time: Timestamp(time),
             learnt: Timestamp(learnt),
-            kind: kind_of(head & 0b111),
+            kind: kind_of(head & 0b111, also(flag::LATER_KIND))?,
             status: sym(has(flag::STATUS))?,
             owner: has(flag::OWNER).then_some(owner),
             team: has(flag::TEAM).then_some(team),
@@ -431,15 +581,7 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-fn kind_of(bits: u8) -> FactKind {
-    match bits {
-        0 => FactKind::Created,
-        1 => FactKind::Assigned,
-        2 => FactKind::StatusChanged,
-        3 => FactKind::Activity,
-        4 => FactKind::Updated,
-        5 => FactKind::Deleted,
-        6 => FactKind::Merged,
-        _ => FactKind::Opportunity,
-    }
+fn kind_of(bits: u8, later: bool) -> Option<FactKind> {
+    let index = if later { bits + HEAD_KINDS } else { bits };
+    FactKind::ALL.into_iter().find(|kind| *kind as u8 == index)
 }

@@ -13,7 +13,7 @@ use super::clock::{Cause, Clock};
 use super::fold::Fold;
 use super::ledger::{Claim, Deadline, Mark, Outcome, OutcomeTold, PauseTold, PingPongTold, Told};
 use super::notice::{NoticeId, NoticeKind, Outbox, Statement};
-use super::record::{Lead, RecordError, Sym};
+use super::record::{self, Lead, RecordError, Sym};
 use super::rules::Rules;
 use super::speech::{Said, Speaker, Speech, family_of};
 use super::watch::Watch;
@@ -43,6 +43,10 @@ pub struct Step<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
     Duplicate,
+    /// The fact is not after what is folded, whose newest fact has this event time.
+    TooOld(Timestamp),
+    /// What is known of the lead would have more bytes than a record may have.
+    TooLarge,
     /// The new record stands in the settler's buffer.
     Changed {
         next_due: Timestamp,
@@ -94,8 +98,12 @@ pub struct Settler {
     pub deltas: Vec<(u16, OpenState, i64)>,
     /// Rungs that the last step passed over.
     pub passed_over: u32,
+    /// Leads more or less of which nothing is told, by the last step.
+    pub stale: i64,
     /// How long a settled lead is kept after its last fact; `None`: for ever.
     retention_ms: Option<i64>,
+    /// More facts of one lead are folded; `None`: never.
+    max_facts: Option<usize>,
     speech: Speech,
     /// Of the ledger's entries, each at its entry's place.
     families: Vec<u16>,
@@ -104,8 +112,8 @@ pub struct Settler {
 }
 
 impl Settler {
-    pub fn new(retention_ms: Option<i64>) -> Self {
-        Settler { retention_ms, ..Settler::default() }
+    pub fn new(retention_ms: Option<i64>, max_facts: Option<usize>) -> Self {
+        Settler { retention_ms, max_facts, ..Settler::default() }
     }
 
     /// Settles one lead. `record` is its present state, `None` for a lead not seen yet.
@@ -131,6 +139,13 @@ impl Settler {
                 if self.lead.hashes.contains(&delivery) {
                     return Ok(Settled::Duplicate);
                 }
+                if let Some(until) = self.lead.folded_until().filter(|until| event.time <= *until) {
+                    return Ok(Settled::TooOld(until));
+                }
+                let known = record.map_or(0, <[u8]>::len);
+                if self.max_facts.is_some() && known + event.text_bytes() > record::MAX_BYTES {
+                    return Ok(Settled::TooLarge);
+                }
                 self.lead.insert(event, delivery, at);
                 (false, event.time.min(at))
             }
@@ -145,11 +160,25 @@ impl Settler {
         self.count_open(-1);
         self.fold.run(rules, &self.lead, at, inclusive);
         let mut ledger = std::mem::take(&mut self.lead.ledger);
-        let mut diff =
-            Diff { rules, at, inclusive, moved_at, speech: &mut self.speech, passed_over: 0, next: Timestamp::MAX };
+        let mut diff = Diff {
+            rules,
+            at,
+            inclusive,
+            moved_at,
+            wakes: false,
+            speech: &mut self.speech,
+            passed_over: 0,
+            next: Timestamp::MAX,
+        };
         diff.speech.clear();
-        diff.vanished(&self.lead, &self.fold, &self.families, &mut ledger);
-        for (index, clock) in self.fold.clocks.iter().enumerate() {
+        // What is true of a lead whose state is not known, nobody can say; what was told stands until then.
+        let silent = self.fold.stale().is_some();
+        diff.wakes = self.lead.silent && !silent;
+        let clocks = if silent { &[] } else { self.fold.clocks.as_slice() };
+        if !silent {
+            diff.vanished(&self.lead, &self.fold, &self.families, &mut ledger);
+        }
+        for (index, clock) in clocks.iter().enumerate() {
             let known = self.families.iter().zip(&ledger).position(|(family, told)| is_told(clock, *family, told));
             let known = known.unwrap_or_else(|| {
                 let sla = self.lead.intern(rules.family_name(clock.family));
@@ -165,6 +194,8 @@ impl Settler {
             next_due = next_due.min(fact);
         }
         self.lead.ledger = ledger;
+        self.stale = i64::from(silent) - i64::from(self.lead.silent);
+        self.lead.silent = silent;
         let speaker = Speaker { rules, lead: &self.lead, fold: &self.fold, step };
         self.speech.tell(speaker, outbox);
         self.watch.look(rules, &mut self.lead, &self.fold, step, false, outbox);
@@ -176,7 +207,24 @@ impl Settler {
             next_due = drop_at;
         }
         self.lead.encode(next_due, &mut self.encoded);
+        self.fold_away(rules, at, next_due);
         Ok(Settled::Changed { next_due })
+    }
+
+    /// Folds the oldest facts of a lead that has too many, or whose record grows too large: half of what is allowed stays, or as
+    /// much less as it takes.
+    fn fold_away(&mut self, rules: &Rules, at: Timestamp, next_due: Timestamp) {
+        let Some(max_facts) = self.max_facts else { return };
+        let mut keep = max_facts / 2;
+        while self.lead.settled(at) > max_facts || self.encoded.len() > record::ROOMY_BYTES {
+            if self.lead.fold_away(rules, &mut self.fold, at, keep, max_facts) {
+                self.lead.encode(next_due, &mut self.encoded);
+            }
+            if keep == 0 {
+                break;
+            }
+            keep /= 2;
+        }
     }
 
     fn count_open(&mut self, by: i64) {
@@ -198,6 +246,8 @@ struct Diff<'a> {
     inclusive: bool,
     /// What a moved deadline speaks of: the event time of the fact that moved it.
     moved_at: Timestamp,
+    /// The lead's state is known again.
+    wakes: bool,
     speech: &'a mut Speech,
     passed_over: u32,
     next: Timestamp,
@@ -239,6 +289,9 @@ impl Diff<'_> {
         let derived_now = !was_told || told.deadline != clock.told_deadline();
         if derived_now {
             told.late = clock.due().is_some_and(|due| due <= self.at);
+        } else if self.wakes && !told.breached.stands {
+            // What fell due while nothing was told is found late.
+            told.late |= clock.due().is_some_and(|due| due <= self.at);
         }
         let outcome = clock.outcome().zip(clock.end).map(|(outcome, end)| OutcomeTold {
             outcome,
@@ -270,7 +323,7 @@ impl Diff<'_> {
                 Deadline::Remaining(_) => None,
             };
             let id = statement(lead, told_key(told), NoticeKind::DeadlineMoved, 0, told.moves).id();
-            told.moves += 1;
+            told.moves = told.moves.saturating_add(1);
             self.speech.say(Some(index), self.moved_at, id, NoticeKind::DeadlineMoved, Said::Moved { previous });
         }
         told.deadline = clock.told_deadline();
@@ -294,7 +347,7 @@ impl Diff<'_> {
             let kind = NoticeKind::of_outcome(now.outcome);
             let count = &mut told.outcomes[now.outcome as usize];
             let made_before = *count;
-            *count += 1;
+            *count = made_before.saturating_add(1);
             let id = statement(lead, told_key(told), kind, 0, made_before).id();
             told.outcome = Some(now);
             self.speech.say(Some(index), now.at, id, kind, Said::Plain);

@@ -30,11 +30,18 @@ pub struct Options {
     pub future_tolerance_ms: i64,
     /// How long a settled lead is kept after its last fact, milliseconds; `None`: for ever.
     pub retention_ms: Option<i64>,
+    /// How many facts of one lead are kept one by one, the oldest settled ones being folded beyond it (SEMANTICS §3), and its
+    /// record bounded in bytes; `None`: all of them, however large it grows.
+    pub max_facts: Option<usize>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { future_tolerance_ms: 5 * crate::time::MINUTE_MS, retention_ms: None }
+        Options {
+            future_tolerance_ms: 5 * crate::time::MINUTE_MS,
+            retention_ms: None,
+            max_facts: Some(record::MAX_FACTS),
+        }
     }
 }
 
@@ -70,6 +77,7 @@ pub struct Turn {
     /// Ids of leads that were forgotten.
     dropped: Vec<String>,
     undo: Vec<(Slot, Option<Box<[u8]>>)>,
+    stale: i64,
     deltas: Vec<(u16, OpenState, i64)>,
     positions: Vec<(usize, u64)>,
     watermark: Timestamp,
@@ -90,6 +98,8 @@ pub struct Shard {
     turn: Turn,
     /// By family and state; one more family for SLAs that the policy no longer has.
     open: Vec<[i64; OpenState::ALL.len()]>,
+    /// Leads of which nothing is told, because their state is not known.
+    stale: i64,
 }
 
 /// Timers that stand in the wheel without need before it is swept: more than this, and more than the live ones.
@@ -108,9 +118,10 @@ impl Shard {
             firing: VecDeque::new(),
             watermark: Timestamp::MIN,
             positions: sources.iter().map(|name| (Cow::Owned((*name).to_owned()), 0)).collect(),
-            settler: Settler::new(options.retention_ms),
+            settler: Settler::new(options.retention_ms, options.max_facts),
             turn: Turn { watermark: Timestamp::MIN, ..Turn::default() },
             open,
+            stale: 0,
         }
     }
 
@@ -174,6 +185,7 @@ impl Shard {
                 count_open(&mut self.open, (family, state, 1));
             }
         }
+        self.stale += i64::from(self.settler.lead.silent);
         let lead_id = record::lead_id(&record).to_owned();
         let mut due = record::next_due(&record);
         // Stored while nothing was ever forgotten.
@@ -270,8 +282,22 @@ impl Shard {
             .settler
             .settle(&self.rules, lead_id, record, Stimulus::Fact { event, delivery }, step, &mut self.turn.outbox)
             .map_err(|error| damaged(event, &error))?;
+        let refuse = |reason, detail| Err(Rejection { reason, detail, id: Some(event.id.to_string()) });
         match settled {
             Settled::Duplicate => Ok(Applied::Duplicate),
+            Settled::TooOld(until) => refuse(
+                Reason::TooOld,
+                format!(
+                    "time: {} is not after {until}, up to which the oldest facts of lead {:?} are folded, as it has more than {}",
+                    event.time,
+                    event.lead_id,
+                    self.options.max_facts.unwrap_or(record::MAX_FACTS)
+                ),
+            ),
+            Settled::TooLarge => refuse(
+                Reason::TooLarge,
+                format!("what is known of lead {:?} would exceed {} bytes", event.lead_id, record::MAX_BYTES),
+            ),
             Settled::Changed { next_due } => {
                 self.keep(slot, lead_id, next_due);
                 Ok(Applied::Accepted)
@@ -378,7 +404,8 @@ impl Shard {
         let record = self.leads.record(slot);
         let settled = self.settler.settle(&self.rules, "", record, stimulus, step, &mut self.turn.outbox)?;
         match settled {
-            Settled::Duplicate => {}
+            // Of a fact alone.
+            Settled::Duplicate | Settled::TooOld(_) | Settled::TooLarge => {}
             Settled::Changed { next_due } => {
                 self.turn.fired += 1;
                 self.keep(Some(slot), "", next_due);
@@ -402,6 +429,8 @@ impl Shard {
         };
         self.turn.undo.push((slot, before));
         self.turn.passed_over += u64::from(self.settler.passed_over);
+        self.turn.stale += self.settler.stale;
+        self.stale += self.settler.stale;
         for &delta in &self.settler.deltas {
             count_open(&mut self.open, delta);
             self.turn.deltas.push(delta);
@@ -504,6 +533,7 @@ impl Shard {
                 self.schedule(slot, due);
             }
         }
+        self.stale -= self.turn.stale;
         for &(family, state, by) in &self.turn.deltas {
             count_open(&mut self.open, (family, state, -by));
         }
@@ -519,12 +549,18 @@ impl Shard {
         let turn = &mut self.turn;
         turn.outbox.clear();
         turn.passed_over = 0;
+        turn.stale = 0;
         turn.fired = 0;
         turn.dropped.clear();
         turn.undo.clear();
         turn.deltas.clear();
         turn.positions.clear();
         turn.watermark = self.watermark;
+    }
+
+    /// Leads of which nothing is told, because their state is not known (SEMANTICS §9).
+    pub fn stale_leads(&self) -> i64 {
+        self.stale
     }
 
     /// Open clocks by SLA and state, all of them, zero included.

@@ -226,7 +226,7 @@ impl Speaker<'_> {
         let data = Retracted {
             lead_id,
             sla,
-            cycle: earlier.count() as u32 + 1,
+            cycle: self.fold.dropped(family).all().saturating_add(earlier.count() as u32 + 1),
             target: None,
             owner: self.lead.said(owner),
             team: self.lead.said(team),

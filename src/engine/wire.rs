@@ -64,7 +64,13 @@ impl<'a> Reader<'a> {
     /// A count of things that take at least `least_bytes` each: more than fit in what is left is damage, so that no
     /// damaged count can ask for memory.
     pub fn count(&mut self, least_bytes: usize) -> Option<usize> {
-        let count = usize::try_from(self.varint()?).ok()?;
+        let count = self.varint()?;
+        self.fits(count, least_bytes)
+    }
+
+    /// The same of a count that was read already.
+    pub fn fits(&self, count: u64, least_bytes: usize) -> Option<usize> {
+        let count = usize::try_from(count).ok()?;
         (count.checked_mul(least_bytes)? <= self.bytes.len() - self.position).then_some(count)
     }
 }

@@ -314,6 +314,7 @@ impl<'a> Data<'a> {
                 self.attributes(fact)?;
             }
             FactKind::Deleted => {}
+            FactKind::Gap => fact.reason = text("data.reason", std::mem::take(&mut self.reason))?,
             FactKind::Merged => {
                 fact.into =
                     Some(required("data.into", "the id of the lead that remains", std::mem::take(&mut self.into))?);

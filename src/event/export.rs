@@ -152,7 +152,7 @@ impl Exported {
             FactKind::Created | FactKind::StatusChanged => fact.status = word,
             FactKind::Activity => fact.activity = word,
             FactKind::Merged => fact.into = word,
-            FactKind::Assigned | FactKind::Updated | FactKind::Deleted | FactKind::Opportunity => {}
+            FactKind::Assigned | FactKind::Updated | FactKind::Deleted | FactKind::Opportunity | FactKind::Gap => {}
         }
         fact.owner = draft.owner.map(text);
         fact.team = draft.team.map(text);

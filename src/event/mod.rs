@@ -61,10 +61,11 @@ pub enum FactKind {
     Deleted = 5,
     Merged = 6,
     Opportunity = 7,
+    Gap = 8,
 }
 
 impl FactKind {
-    pub const ALL: [FactKind; 8] = [
+    pub const ALL: [FactKind; 9] = [
         FactKind::Created,
         FactKind::Assigned,
         FactKind::StatusChanged,
@@ -73,6 +74,7 @@ impl FactKind {
         FactKind::Deleted,
         FactKind::Merged,
         FactKind::Opportunity,
+        FactKind::Gap,
     ];
 
     /// The CloudEvents `type`.
@@ -86,6 +88,7 @@ impl FactKind {
             FactKind::Deleted => "lead.deleted",
             FactKind::Merged => "lead.merged",
             FactKind::Opportunity => "opportunity.created",
+            FactKind::Gap => "lead.gap",
         }
     }
 
@@ -113,7 +116,7 @@ pub struct Fact<'a> {
     pub opportunity: Option<Box<Opportunity<'a>>>,
     /// Of a merge: the survivor's lead id.
     pub into: Option<Cow<'a, str>>,
-    /// `reason` of a status change, for explanations.
+    /// `reason` of a status change or a gap, for explanations.
     pub reason: Option<Cow<'a, str>>,
 }
 
@@ -128,6 +131,17 @@ pub struct Opportunity<'a> {
 }
 
 impl Event<'_> {
+    /// Bytes of the texts that its lead would remember.
+    pub fn text_bytes(&self) -> usize {
+        let fact = &self.fact;
+        let opportunity = fact.opportunity.as_ref();
+        let texts = [&fact.status, &fact.owner, &fact.team, &fact.activity, &fact.into, &fact.reason];
+        let more = [opportunity.and_then(|o| o.id.as_ref()), opportunity.and_then(|o| o.currency.as_ref())];
+        let texts = texts.into_iter().map(Option::as_ref).chain(more).flatten().map(|text| text.len());
+        let attributes = fact.attributes.iter().map(|(name, value)| name.len() + value.len());
+        self.lead_id.len() + texts.sum::<usize>() + attributes.sum::<usize>()
+    }
+
     /// The same event, holding its own text.
     pub fn into_owned(self) -> Event<'static> {
         Event {

@@ -10,7 +10,7 @@ use chrono::Datelike;
 use chrono_tz::Tz;
 
 use crate::engine::clock::Clock;
-use crate::engine::fold::NotStarted;
+use crate::engine::fold::{Dropped, NotStarted};
 use crate::engine::ledger::Deadline;
 use crate::engine::{Lead, Reading, RecordError, Rules, Standing};
 use crate::replay::Counts;
@@ -25,6 +25,9 @@ pub const PERCENTS: [usize; 3] = [50, 90, 99];
 
 /// What stands for nobody, no team, no value.
 pub const NONE: &str = "(none)";
+
+/// Stands for what a lead no longer knows of the clocks that its folded facts made.
+pub const FOLDED: &str = "(folded)";
 
 /// Under whom a clock is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,6 +140,7 @@ impl<'r> Collector<'r> {
             let NotStarted { already_stopped, before_first_version } = fold.not_started(family);
             report.already_stopped += u64::from(already_stopped);
             report.before_first_version += u64::from(before_first_version);
+            count_dropped(&fold.dropped(family), report);
         }
         Ok(())
     }
@@ -173,7 +177,26 @@ fn count_clock(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp, hold
     group(&mut report.by_target, clock.promise(rules).label.clone());
     group(&mut report.by_month, due.map_or(NONE.to_owned(), |due| month(zone, due)));
     for (attribute, groups) in &mut report.by {
-        group(groups, named(attribute_at(lead, attribute, clock.start)));
+        // What folded facts said of a clock's start is not known any more.
+        let folded = lead.folded_until().is_some_and(|until| clock.start <= until);
+        let value = if folded { Some(FOLDED) } else { attribute_at(lead, attribute, clock.start) };
+        group(groups, named(value));
+    }
+}
+
+/// Clocks that are not kept one by one count in every group, under a name of their own.
+fn count_dropped(dropped: &Dropped, report: &mut SlaReport) {
+    if *dropped == Dropped::default() {
+        return;
+    }
+    let named = [&mut report.by_team, &mut report.by_owner, &mut report.by_target, &mut report.by_month];
+    let groups = named.into_iter().chain(report.by.iter_mut().map(|(_, groups)| groups));
+    let groups = groups.map(|groups| groups.entry(FOLDED.to_owned()).or_default());
+    for tally in groups.chain([&mut report.all]) {
+        tally.met += u64::from(dropped.met);
+        tally.met_late += u64::from(dropped.met_late);
+        tally.breached += u64::from(dropped.breached);
+        tally.cancelled += u64::from(dropped.cancelled);
     }
 }
 
@@ -185,7 +208,7 @@ fn month(zone: Tz, instant: Timestamp) -> String {
 /// The value that an attribute had at an instant, by the facts up to it in the same life of the lead.
 fn attribute_at<'l>(lead: &'l Lead, name: &str, at: Timestamp) -> Option<&'l str> {
     let facts = lead.facts.iter().take_while(|fact| fact.time <= at);
-    let mut value = None;
+    let mut value = lead.folded.as_ref().and_then(|folded| folded.attribute(lead, name));
     for fact in facts {
         if matches!(fact.kind, crate::event::FactKind::Deleted | crate::event::FactKind::Merged) {
             value = None;

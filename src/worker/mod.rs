@@ -82,6 +82,7 @@ pub struct Sight {
     held: Held,
     watermark: Timestamp,
     leads: usize,
+    stale: i64,
     timers: usize,
     lag: i64,
     restore: RestoreSight,
@@ -213,6 +214,7 @@ impl Shared {
             held: Held::None,
             watermark: Timestamp::MAX,
             leads: 0,
+            stale: 0,
             timers: 0,
             lag: 0,
             restore: RestoreSight::default(),
@@ -224,6 +226,7 @@ impl Shared {
                 continue;
             };
             whole.leads += sight.leads;
+            whole.stale += sight.stale;
             whole.timers += sight.timers;
             whole.lag += sight.lag;
             whole.restore.read += sight.restore.read;

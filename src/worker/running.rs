@@ -20,8 +20,6 @@ use crate::view::NotAdopted;
 /// A larger event is refused, and no more of a refused one is kept: a dead letter must fit into what clients and brokers take by
 /// default, 1 MB.
 pub const MAX_EVENT_BYTES: usize = 900_000;
-/// A lead's record may not grow beyond it, so that it, and what is told of it, fit likewise.
-const MAX_LEAD_BYTES: usize = 128 << 10;
 /// After so long without anything else to keep, the watermark is kept.
 const KEEP_WATERMARK_MS: i64 = MINUTE_MS;
 
@@ -263,7 +261,7 @@ impl Running {
     fn apply(&mut self, inputs: &[String], input: usize, queued: Queued<Record>) {
         let topic = inputs.get(input).map_or("", String::as_str);
         let place = || format!("{topic}/{}/{}", self.partition, queued.offset);
-        let decoded = queued.record.decode(place, queued.append).and_then(|event| self.has_room(event));
+        let decoded = queued.record.decode(place, queued.append);
         let kind = decoded.as_ref().ok().map(|event| event.fact.kind);
         let position = (input, u64::try_from(queued.offset).unwrap_or(0));
         let outcome = decoded.and_then(|event| self.shard.apply(&event, queued.append, position));
@@ -278,17 +276,6 @@ impl Running {
         };
         self.tally.count(kind, result);
         self.applied.push((input, queued));
-    }
-
-    /// What its lead's record would become must fit into a message.
-    fn has_room<'a>(&self, event: Event<'a>) -> Result<Event<'a>, Rejection> {
-        let attributes = event.fact.attributes.iter().map(|(name, value)| name.len() + value.len());
-        let known = self.shard.lead(&event.lead_id).map_or(0, <[u8]>::len);
-        if known + attributes.sum::<usize>() <= MAX_LEAD_BYTES {
-            return Ok(event);
-        }
-        let detail = format!("what is known of lead {:?} would exceed {MAX_LEAD_BYTES} bytes", event.lead_id);
-        Err(Rejection { reason: Reason::TooLarge, detail, id: Some(event.id.to_string()) })
     }
 
     /// Whether the open turn must be made durable.

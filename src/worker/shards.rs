@@ -355,6 +355,7 @@ impl Shards {
             held: if self.stages.is_empty() { Held::Unassigned } else { Held::None },
             watermark: Timestamp::MAX,
             leads: 0,
+            stale: 0,
             timers: 0,
             lag: 0,
             restore: RestoreSight::default(),
@@ -371,6 +372,7 @@ impl Shards {
                 Stage::Apart | Stage::Refused => Held::Refused,
                 Stage::Running(shard) => {
                     sight.leads += shard.shard.lead_count();
+                    sight.stale += shard.shard.stale_leads();
                     sight.timers += shard.shard.timer_count();
                     let lag = shard.progress.lag();
                     sight.lag += lag;

@@ -180,7 +180,7 @@ impl Shell for OnKafka {
         };
         let metrics = &self.shared.metrics;
         metrics.watermark_lag(sight.held.name(), &Held::NAMES, lag_ms as f64 / 1_000.0);
-        metrics.holds(sight.leads, sight.timers);
+        metrics.holds(sight.leads, sight.stale, sight.timers);
         metrics.input_lag(u64::try_from(sight.lag).unwrap_or(0));
         metrics.queued(self.intake.waiting_events());
         metrics.restored(sight.restore.seconds, sight.restore.leads);

@@ -480,6 +480,7 @@ fn facts() -> BoxedStrategy<Fact<'static>> {
         10 => changed,
         4 => activity,
         2 => updated,
+        1 => Just(fact(FactKind::Gap)),
         1 => Just(fact(FactKind::Deleted)),
         1 => Just(Fact { into: Some("other".into()), ..fact(FactKind::Merged) }),
         1 => Just(Fact {

@@ -93,6 +93,23 @@ pub fn walk(facts: &[Seen]) -> Vec<Moment> {
     moments
 }
 
+/// Whether something was missed of the lead, and neither its status nor its end has been said since.
+pub fn stale(facts: &[Seen]) -> bool {
+    let (mut stale, mut ended) = (false, None);
+    for seen in facts {
+        // What comes at the instant of the end still belongs to the life that ended.
+        if ended == Some(seen.time) {
+            continue;
+        }
+        match seen.fact.kind {
+            FactKind::Gap => stale = true,
+            FactKind::Deleted | FactKind::Merged => (stale, ended) = (false, Some(seen.time)),
+            _ => stale &= seen.fact.status.is_none(),
+        }
+    }
+    stale
+}
+
 /// The state by all facts of event time up to and including `at`.
 pub fn state_at(moments: &[Moment], at: Timestamp) -> State {
     moments.iter().rfind(|moment| moment.time <= at).map(|moment| moment.after.clone()).unwrap_or_default()

@@ -108,6 +108,8 @@ pub struct Lead {
     pub passed: Option<Timestamp>,
     /// The last logical instant of any step.
     pub at: Option<Timestamp>,
+    /// At the last step nothing was told, as its state was not known.
+    pub silent: bool,
     pub ledger: Ledger,
 }
 

@@ -7,7 +7,7 @@ use plazo::policy::Policy;
 use plazo::time::Timestamp;
 
 use super::clock::{Clock, clocks};
-use super::lead::{State, state_at, walk};
+use super::lead::{State, stale, state_at, walk};
 use super::{FinalClock, Lead, Said};
 
 /// One step of one lead.
@@ -165,6 +165,11 @@ impl Teller<'_> {
 
 pub fn tell(policy: &Policy, lead_id: &str, lead: &mut Lead, instant: Instant, said: &mut Vec<Said>) {
     let known = lead.known(instant.at).to_vec();
+    let silent = stale(&known);
+    let wakes = std::mem::replace(&mut lead.silent, silent) && !silent;
+    if silent {
+        return;
+    }
     let now = clocks(policy, &known, instant.limit());
     let mut teller = Teller { lead_id, instant, moments: walk(&known), retracted: Vec::new(), told: Vec::new() };
     let key = |clock: &Clock| (clock.family, clock.start, clock.ordinal);
@@ -179,6 +184,12 @@ pub fn tell(policy: &Policy, lead_id: &str, lead: &mut Lead, instant: Instant, s
     }
     for clock in &now {
         let memory = lead.ledger.clocks.entry(key(clock)).or_default();
+        let runs = clock.end.is_some() || clock.paused_since.is_none();
+        let fell_due = runs && clock.due.is_some_and(|due| due <= instant.at);
+        if wakes && memory.breached.is_none() && memory.due_since.is_some() && fell_due {
+            // What fell due in silence is found late.
+            memory.due_since = Some(instant.at);
+        }
         settle(clock, memory, key(clock), &mut teller, said);
     }
     said.append(&mut teller.retracted);

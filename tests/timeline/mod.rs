@@ -182,7 +182,7 @@ pub fn play(policy: &str, script: impl Fn(&mut Timeline)) {
 
 pub fn play_with(policy: &Policy, retention_ms: Option<i64>, script: impl Fn(&mut Timeline)) {
     let said = [false, true].map(|restarts| {
-        let options = Options { future_tolerance_ms: TOLERANCE_MS, retention_ms };
+        let options = Options { future_tolerance_ms: TOLERANCE_MS, retention_ms, ..Options::default() };
         let shard = Shard::new(Arc::new(policy.clone()), options, &SOURCES);
         let mut timeline = Timeline { shard, restarts, count: 0, said: Vec::new(), seen: 0 };
         script(&mut timeline);

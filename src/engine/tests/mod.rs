@@ -4,12 +4,14 @@ mod bounded_pauses;
 mod cadence;
 mod corrections;
 mod cycles;
+mod folding;
 mod ladder;
 mod pauses;
 mod records;
 mod retarget;
 mod retention;
 mod shard;
+mod stale;
 mod starting;
 
 use std::borrow::Cow;
@@ -277,6 +279,7 @@ impl Timeline {
         }
         next.restore_position(self.shard.watermark(), &[(0, self.counter)]);
         assert_eq!(next.open_clocks(), self.shard.open_clocks());
+        assert_eq!(next.stale_leads(), self.shard.stale_leads());
         self.shard = next;
     }
 

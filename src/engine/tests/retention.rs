@@ -4,7 +4,7 @@ use super::*;
 use crate::time::DAY_MS;
 
 fn timeline() -> Timeline {
-    let options = Options { future_tolerance_ms: 3_600_000, retention_ms: Some(10 * DAY_MS) };
+    let options = Options { future_tolerance_ms: 3_600_000, retention_ms: Some(10 * DAY_MS), ..Options::default() };
     Timeline::of(parse_policy(DISPOSITION), options)
 }
 

@@ -83,7 +83,7 @@ impl Entry<'_> {
                     currency: self.currency.as_ref().map_or(Ok(None), |column| rows.name(row, column))?,
                 }));
             }
-            FactKind::Assigned | FactKind::Updated | FactKind::Deleted => {}
+            FactKind::Assigned | FactKind::Updated | FactKind::Deleted | FactKind::Gap => {}
         }
         draft.owner = self.owner.as_ref().map(|column| rows.holder(row, column)).transpose()?;
         draft.team = self.team.as_ref().map(|column| rows.holder(row, column)).transpose()?;

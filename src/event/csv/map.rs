@@ -69,7 +69,7 @@ const COMMON_KEYS: [&str; 9] =
     ["layout", "lead", "source", "delimiter", "timezone", "time_formats", "unknown", "status_map", "event"];
 const CHANGE_KEYS: [&str; 6] = ["changed_at", "created_at", "status", "owner", "team", "attributes"];
 /// The kinds of event that `[[event]]` can make, each with the keys it takes beside `at` and `type`.
-const EVENT_KEYS: [(FactKind, &[&str]); 8] = [
+const EVENT_KEYS: [(FactKind, &[&str]); 9] = [
     (FactKind::Created, &["status", "owner", "team", "attributes"]),
     (FactKind::Assigned, &["owner", "team"]),
     (FactKind::StatusChanged, &["to", "status", "owner", "team"]),
@@ -78,6 +78,7 @@ const EVENT_KEYS: [(FactKind, &[&str]); 8] = [
     (FactKind::Deleted, &[]),
     (FactKind::Merged, &["into"]),
     (FactKind::Opportunity, &["opportunity_id", "value", "currency"]),
+    (FactKind::Gap, &[]),
 ];
 
 impl CsvMap {

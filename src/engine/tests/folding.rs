@@ -1,0 +1,217 @@
+//! A lead with very many facts (SEMANTICS §3, 12.42): the oldest are folded, and nothing that is told changes by it.
+
+use super::*;
+use crate::engine::record;
+
+/// Pauses, a ladder and reminders, so that a folded clock has something of everything.
+const LADDER: &str = r#"
+[[sla]]
+name = "disposition"
+calendar = "office"
+start = { on = "assigned" }
+stop = { disposition = "any" }
+pause = { status = ["on_hold"] }
+on_reassign = "continue"
+[[sla.target]]
+when = { source = "webinar" }
+within = "300 business hours"
+[[sla.target]]
+within = "400 business hours"
+[[sla.reminder]]
+at = "50%"
+[[sla.escalation]]
+after = "0 hours"
+notify = ["owner"]
+[[sla.escalation]]
+after = "4 business hours"
+notify = ["manager"]
+"#;
+
+fn capped(policy: &str, max_facts: Option<usize>) -> Timeline {
+    Timeline::of(parse_policy(policy), Options { future_tolerance_ms: 3_600_000, max_facts, ..Options::default() })
+}
+
+fn view(t: &Timeline) -> crate::engine::LeadView {
+    inspect(t.shard.rules(), t.shard.lead("L1").expect("a lead"), t.shard.watermark()).expect("a record")
+}
+
+#[test]
+fn case_42_what_is_not_after_the_folded_facts_is_refused_and_a_duplicate_of_one_is_silent() {
+    let mut t = capped(DISPOSITION, Some(4));
+    t.at("2 09:00", created().id("first")).at("2 10:00", assigned("ana")).at("2 11:00", call());
+    t.at("2 12:00", call()).at("2 13:00", call());
+    let folded = view(&t).folded.expect("folded facts");
+    assert_eq!((folded.facts, folded.from, folded.until), (3, instant("2 09:00"), instant("2 11:00")));
+    assert_eq!(view(&t).facts.len(), 2);
+    let before = t.shard.lead("L1").expect("a lead").to_vec();
+    assert_eq!(t.tell("2 14:00", "2 09:00", created().id("first")), Ok(Applied::Duplicate));
+    assert_eq!(t.tell("2 14:00", "2 11:00", status("nurture").id("late")), Err(Reason::TooOld));
+    assert_eq!(t.shard.lead("L1"), Some(before.as_slice()));
+    t.learnt("2 14:00", "2 11:01", status("nurture").id("late"));
+    assert_eq!(t.clocks("L1"), ["disposition#1 met"]);
+}
+
+#[test]
+fn a_folded_clock_goes_on_and_is_told_as_ever() {
+    let tell = |max_facts| {
+        let mut t = capped(LADDER, max_facts);
+        t.at("2 09:00", created().attribute("source", "webinar")).at("2 10:00", assigned("ana").team("north"));
+        t.at("3 10:00", status("on_hold")).at("3 12:00", status("working")).at("4 10:00", assigned("bia"));
+        t.at("5 09:00", status("on_hold")).at("5 10:00", call()).at("6 10:00", call()).at("9 10:00", status("working"));
+        t.at("10 10:00", status("qualified"));
+        t.said.clone()
+    };
+    assert_eq!(tell(Some(2)), tell(None));
+}
+
+#[test]
+fn facts_of_one_instant_are_folded_together_or_not_at_all() {
+    let mut t = capped(DISPOSITION, Some(4));
+    for _ in 0..3 {
+        t.at("2 10:00", call());
+    }
+    t.at("2 09:00", created());
+    assert!(view(&t).folded.is_none());
+    t.at("2 10:00", assigned("ana"));
+    assert_eq!(view(&t).folded.map(|folded| (folded.facts, folded.until)), Some((1, instant("2 09:00"))));
+    // Four facts of one instant, and a fifth: all of them go.
+    t.at("2 10:00", call());
+    assert_eq!(view(&t).folded.map(|folded| (folded.facts, folded.until)), Some((6, instant("2 10:00"))));
+    assert_eq!(t.tell("2 10:00", "2 10:00", call()), Err(Reason::TooOld));
+}
+
+#[test]
+fn what_is_still_ahead_is_never_folded() {
+    let mut t = capped(DISPOSITION, Some(2));
+    for minute in 1..6 {
+        t.learnt("2 10:00", &format!("2 10:0{minute}"), call());
+    }
+    assert!(view(&t).folded.is_none());
+    t.at("2 10:04", assigned("ana"));
+    assert_eq!(view(&t).folded.map(|folded| folded.until), Some(instant("2 10:03")));
+}
+
+#[test]
+fn cycles_and_counts_survive_clocks_that_are_dropped() {
+    let mut t = capped(DISPOSITION, Some(2));
+    let mut minute = 0;
+    let mut next = || {
+        minute += 1;
+        format!("2 {:02}:{:02}", minute / 60, minute % 60)
+    };
+    for _ in 0..100 {
+        t.at(&next(), assigned("ana")).at(&next(), status("nurture")).at(&next(), status("working"));
+        t.at(&next(), assigned(""));
+    }
+    t.at(&next(), status("nurture")).at(&next(), status("working")).at(&next(), assigned("bia"));
+    let view = view(&t);
+    let folded = view.folded.expect("folded facts");
+    assert!(folded.clocks > 90, "{folded:?}");
+    let last = view.clocks.last().expect("a clock");
+    assert_eq!(u64::from(last.cycle), folded.clocks + view.clocks.len() as u64);
+    assert_eq!(t.said.iter().filter(|said| said["type"] == "sla.started").count() as u32, last.cycle);
+    assert!(t.said.iter().all(|said| said["type"] != "sla.retracted"));
+}
+
+/// Owners and pauses change hundreds of times in one clock: what each owner held it and when it is due stay exact.
+#[test]
+fn very_many_pauses_and_owners_of_one_clock_add_up_to_what_they_were() {
+    let tell = |max_facts| {
+        let mut t = capped(LADDER, max_facts);
+        t.at("2 09:00", created()).at("2 09:01", assigned("ana"));
+        for turn in 0..300 {
+            let at = |minute: i32| format!("{} {:02}:{minute:02}", 2 + turn / 24, turn % 24);
+            let owner = ["bia", "caio", "ana"][turn % 3];
+            if turn % 24 < 9 {
+                continue;
+            }
+            t.at(&at(5), assigned(owner)).at(&at(17), status("on_hold")).at(&at(31), status("working"));
+        }
+        t.at("20 12:00", status("qualified"));
+        let due = t.said.iter().rev().find_map(|said| said["data"]["due_at"].as_str().map(str::to_owned));
+        let met = t.said.last().expect("an outcome").clone();
+        (due, met, t.said.len(), t.shard.lead("L1").expect("a lead").len())
+    };
+    let (whole, folded) = (tell(None), tell(Some(8)));
+    assert_eq!(whole.1["data"]["open_seconds_by_owner"], folded.1["data"]["open_seconds_by_owner"]);
+    assert_eq!((&whole.0, &whole.1, whole.2), (&folded.0, &folded.1, folded.2));
+    assert!(folded.3 < 6_000, "{} bytes", folded.3);
+}
+
+#[test]
+fn a_lead_with_very_many_facts_stays_small() {
+    const FACTS: u32 = 3_000;
+    let policy = format!(
+        "{LADDER}[[sla]]\nname = \"touch\"\nrecur = {{ activity = \"any\" }}\nstart = {{ on = \"assigned\" }}\nstop = {{ disposition = \"any\" }}\n[[sla.target]]\nwithin = \"8 hours\"\n"
+    );
+    let mut shard = Shard::new(Arc::new(parse_policy(&policy)), Options::default(), &["events"]);
+    let mut largest = 0;
+    let statuses = ["working", "on_hold", "working", "nurture", "working", "on_hold"];
+    for number in 0..FACTS {
+        let told = match number % 4 {
+            0 => assigned(["ana", "bia", "caio", ""][number as usize / 4 % 4]),
+            1 => status(statuses[number as usize / 4 % statuses.len()]),
+            2 => call(),
+            _ => updated("score", &number.to_string()),
+        };
+        let mut event = told.0;
+        event.id = Cow::Owned(number.to_string());
+        event.time = instant("2 09:00").plus_ms(i64::from(number) * 60_000);
+        shard.advance(event.time, usize::MAX);
+        assert_eq!(shard.apply(&event, event.time, (0, u64::from(number))), Ok(Applied::Accepted));
+        shard.commit();
+        largest = largest.max(shard.lead("L1").map_or(0, <[u8]>::len));
+    }
+    assert!(largest < 24_000, "{largest} bytes");
+}
+
+#[test]
+fn a_lead_whose_state_alone_is_too_large_takes_no_more() {
+    let mut t = capped(DISPOSITION, Some(8));
+    let word = "x".repeat(10_000);
+    for day in 2..12 {
+        // The same attribute again and again: only the last value counts.
+        t.at(&format!("{day} 09:00"), updated("notes", &format!("{word}{day}")));
+    }
+    for number in 0..10 {
+        t.at(&format!("20 09:0{number}"), updated(&format!("notes {number}"), &format!("{word}{number}")));
+    }
+    let refused = (0..10).filter_map(|number| {
+        t.tell(
+            &format!("20 10:0{number}"),
+            &format!("20 10:0{number}"),
+            updated(&format!("more {number}"), &format!("{word}more{number}")),
+        )
+        .err()
+    });
+    assert_eq!(refused.last(), Some(Reason::TooLarge));
+    assert!(t.shard.lead("L1").is_some_and(|record| record.len() <= record::MAX_BYTES + 1_000));
+    // What says nothing large still comes in.
+    t.at("21 09:00", assigned("ana"));
+}
+
+#[test]
+fn under_an_edited_policy_what_is_folded_stays_as_it_was_decided() {
+    let mut t = capped(DISPOSITION, Some(2));
+    t.at("2 09:00", created()).at("2 10:00", assigned("ana")).at("2 11:00", call()).at("2 12:00", call());
+    t.news();
+    let edited = |from: &str, to: &str| {
+        let policy = Arc::new(parse_policy(&DISPOSITION.replace(from, to)));
+        let mut shard = Shard::new(policy, t.shard.options(), &["events"]);
+        for record in t.shard.records() {
+            shard.restore_record(record.into()).expect("a stored record");
+        }
+        shard.restore_position(t.shard.watermark(), &[(0, 4)]);
+        shard.resettle(0, u32::MAX).expect("whole records");
+        let turn = shard.turn();
+        let said = turn.outbox.notices.iter().map(|notice| {
+            let value: Value = serde_json::from_slice(turn.outbox.json(notice)).expect("JSON");
+            format!("{} {}", value["type"].as_str().expect("a type"), value["data"]["due_at"])
+        });
+        said.collect::<Vec<_>>()
+    };
+    // The facts that would give another deadline are gone.
+    assert_eq!(edited("8 hours", "2 hours"), [""; 0]);
+    // A promise that is no more is taken back.
+    assert_eq!(edited("name = \"disposition\"", "name = \"other\""), ["sla.retracted \"2026-03-02T18:00:00Z\""]);
+}
