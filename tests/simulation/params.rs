@@ -103,6 +103,7 @@ impl Params {
             options: Options {
                 future_tolerance_ms: 5_000,
                 retention_ms: rng.random_bool(0.3).then(|| rng.random_range(20_000..60_000)),
+                ..Options::default()
             },
             eager: rng.random_bool(0.5),
             session_ms: rng.random_range(3_000..8_000),
