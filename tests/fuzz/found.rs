@@ -46,7 +46,7 @@ at = "50%"
 "#;
     let none = |_: &str| Err(std::io::Error::other("no files here"));
     let policy = policy::parse("old.toml", text, &none).expect("a policy").from_the_beginning();
-    let options = Options { future_tolerance_ms: 0, retention_ms: None };
+    let options = Options { future_tolerance_ms: 0, retention_ms: None, ..Options::default() };
     let mut shard = Shard::new(Arc::new(policy), options, &["crm"]);
     let told = [
         ("01-01", "created", "status", "working"),
