@@ -382,7 +382,9 @@ impl Worker {
         let ends = Ends { ends: ends.collect(), sent_ms };
         let was_stepped = self.shards.clock_stepped();
         if !self.shards.ends(&ends) && !was_stepped {
-            error!("the machine's clock was set forward: the watermark is held until a broker's clock confirms it");
+            error!(
+                "the machine's clock was set forward: time is counted by the monotonic clock until a broker's clock confirms the step"
+            );
         }
     }
 

@@ -253,19 +253,18 @@ impl Shards {
         }
     }
 
-    /// Where inputs end; `false` if the wall clock of the question is not to be believed, nor the answer to be used.
+    /// Where inputs end; `false` if the wall clock of the question is not to be believed: the answer then counts from the instant
+    /// that may be.
     pub fn ends(&mut self, told: &Ends) -> bool {
         self.silent = false;
         let Some((_, _, first)) = told.ends.first() else { return true };
-        if self.guard.read(first.sent, told.sent_ms).is_none() {
-            return false;
-        }
+        let not_believed_ms = first.sent.since_ms(self.guard.read(first.sent, told.sent_ms));
         for &(partition, input, probe) in &told.ends {
             if let Some(shard) = self.find(partition) {
-                shard.progress.probed(input, probe);
+                shard.progress.probed(input, Probe { sent: probe.sent.plus_ms(-not_believed_ms), ..probe });
             }
         }
-        true
+        !self.guard.stepped()
     }
 
     /// The brokers did not say where inputs end; `true` if they did before.
