@@ -1,14 +1,16 @@
 //! Facts x policy -> clocks. Nothing is remembered between folds: the same facts give the same clocks, whatever order they
 //! arrived in (SEMANTICS §3). One `match (clock, fact)` per SLA, to be read beside SEMANTICS §4 and §12.
 
+mod targets;
+
 use super::clock::{Cause, Clock, End, Hold};
 use super::folded::{Folded, FoldedClock, FoldedThread};
 use super::ledger::Outcome;
 use super::record::{FactRow, Lead, Sym};
-use super::rules::{Rules, holds};
+use super::rules::Rules;
 use super::speech::family_of;
 use crate::event::FactKind;
-use crate::policy::{AnyOf, Disposition, Key, OnReassign, Promise, Reopen, Sla, StatusIndex, Target, Version};
+use crate::policy::{AnyOf, Disposition, OnReassign, Promise, Reopen, Sla, StatusIndex, Target, Version};
 use crate::time::Timestamp;
 
 /// Starts that made no clock.
@@ -663,64 +665,6 @@ impl Fold {
         }
     }
 
-    /// Targets and deadlines that the facts of this instant decide.
-    fn allow(&mut self, rules: &Rules, lead: &Lead, index: usize, at: Timestamp) {
-        let clock = &mut self.clocks[index];
-        let sla = clock.rule(rules);
-        if clock.fresh {
-            let version = clock.version;
-            let target = self.choose(rules, lead, version, sla, |_| true).unwrap_or(sla.targets.len() - 1);
-            self.clocks[index].rebased = false;
-            return self.promise(rules, lead, index, target, at);
-        }
-        if clock.end.is_some() {
-            return;
-        }
-        let restarts = std::mem::take(&mut clock.rebased) && !clock.moved_by_source(rules);
-        if restarts {
-            clock.base = at;
-        }
-        let present = usize::from(clock.target);
-        let moved = if sla.retarget && !clock.broken {
-            let speaks = std::mem::take(&mut clock.source_spoke) && clock.moved_by_source(rules);
-            self.choose(rules, lead, self.clocks[index].version, sla, |_| true)
-                .filter(|target| speaks || *target != present)
-        } else {
-            self.given(rules, lead, index)
-        };
-        match moved {
-            Some(target) => self.promise(rules, lead, index, target, at),
-            None if restarts => self.promise(rules, lead, index, present, at),
-            None => {}
-        }
-    }
-
-    /// The `by` target that the source has given a deadline for at this instant, where it spoke (SEMANTICS 12.35).
-    fn given(&mut self, rules: &Rules, lead: &Lead, index: usize) -> Option<usize> {
-        let clock = &mut self.clocks[index];
-        let sla = clock.rule(rules);
-        if !std::mem::take(&mut clock.source_spoke) || (sla.retarget && !clock.broken) {
-            return None;
-        }
-        let version = clock.version;
-        self.choose(rules, lead, version, sla, |target| matches!(target.promise, Promise::By(_)))
-    }
-
-    /// Gives a clock the deadline of a target.
-    fn promise(&mut self, rules: &Rules, lead: &Lead, index: usize, target: usize, at: Timestamp) {
-        let clock = &self.clocks[index];
-        let promised = &clock.rule(rules).targets[target];
-        let due = match &promised.promise {
-            Promise::Within(duration) => clock.due_after_pauses(promised, duration, at),
-            Promise::By(name) => self.instant_given(lead, name).unwrap_or(Timestamp::MAX),
-        };
-        let clock = &mut self.clocks[index];
-        clock.target = target as u16;
-        clock.breached = false;
-        clock.allow(rules, due, at);
-        clock.pass(at, false);
-    }
-
     /// Ends a clock. What the source said of its deadline before that at the same instant counts.
     fn end(&mut self, rules: &Rules, index: usize, change: &Change<'_>, cause: Cause) {
         if self.clocks[index].source_spoke
@@ -730,49 +674,6 @@ impl Fold {
             self.promise(rules, change.lead, index, target, change.at());
         }
         self.clocks[index].stop(rules, change.end(cause));
-    }
-
-    /// The first target of those asked for that the situation matches (and whose deadline the source has given).
-    fn choose(
-        &self,
-        rules: &Rules,
-        lead: &Lead,
-        version: u16,
-        sla: &Sla,
-        asked: impl Fn(&Target) -> bool,
-    ) -> Option<usize> {
-        sla.targets.iter().position(|target| {
-            asked(target)
-                && holds(target, |key| self.value_of(rules, lead, version, key))
-                && match &target.promise {
-                    Promise::Within(_) => true,
-                    Promise::By(name) => self.instant_given(lead, name).is_some(),
-                }
-        })
-    }
-
-    /// What the lead is now, as a version's `when` asks it.
-    pub fn value_of<'l>(&self, rules: &Rules, lead: &'l Lead, version: u16, key: &Key) -> Option<&'l str> {
-        match key {
-            Key::Owner => lead.said(self.now.owner),
-            Key::Team => lead.said(self.now.team),
-            Key::Status => lead.said(self.now.status),
-            Key::Stage => {
-                let lifecycle = &rules.version(version).lifecycle;
-                lead.said(self.now.status)
-                    .and_then(|name| lifecycle.stage(lifecycle.find(name)))
-                    .map(crate::policy::Stage::name)
-            }
-            Key::Attribute(name) => self.attribute(lead, name),
-        }
-    }
-
-    fn attribute<'l>(&self, lead: &'l Lead, name: &str) -> Option<&'l str> {
-        self.attributes.iter().find(|known| lead.str(known.0) == name).map(|known| lead.str(known.1))
-    }
-
-    fn instant_given(&self, lead: &Lead, name: &str) -> Option<Timestamp> {
-        Timestamp::parse(self.attribute(lead, name)?).ok()
     }
 
     /// Puts the clocks in order and counts the cycles.
