@@ -147,7 +147,7 @@ fn add_event(
             starts.remove(&date(instance)?);
         }
     }
-    let name = value(event, "SUMMARY").map(|text| unescaped(&text)).unwrap_or_default();
+    let name = value(event, "SUMMARY").map(|text| on_one_line(&text)).unwrap_or_default();
     for start in starts {
         let span = start.iter_days().take(days as usize);
         for date in span.filter(|date| (FIRST_YEAR..=LAST_YEAR).contains(&date.year())) {
@@ -160,20 +160,9 @@ fn add_event(
     Ok(())
 }
 
-/// A TEXT value (RFC 5545 §3.3.11) on one line.
-fn unescaped(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut signs = text.chars();
-    while let Some(sign) = signs.next() {
-        match sign {
-            '\\' => match signs.next() {
-                Some('n' | 'N') | None => plain.push(' '),
-                Some(other) => plain.push(other),
-            },
-            _ => plain.push(sign),
-        }
-    }
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+/// A text on one line; the parser has taken the escapes of RFC 5545 §3.3.11 off.
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// `P3D`, `P2W`; an all-day event lasts whole days (RFC 5545 §3.6.1).

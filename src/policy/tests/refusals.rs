@@ -175,7 +175,7 @@ fn faults_of_the_lifecycle_are_told() {
         faults(&none),
         [
             "p.toml:1:1: the file needs `status`: the agreed list of statuses",
-            "p.toml:7:3: unknown key in the file \"statuses\"; expected agreement, status, calendars, sla, commitment (did you mean \"status\"?)",
+            "p.toml:7:3: unknown key in the file \"statuses\"; expected agreement, status, calendars, sla, commitment, watch (did you mean \"status\"?)",
         ]
     );
     let empty =
