@@ -184,8 +184,8 @@ pub fn tell(policy: &Policy, lead_id: &str, lead: &mut Lead, instant: Instant, s
     }
     for clock in &now {
         let memory = lead.ledger.clocks.entry(key(clock)).or_default();
-        let runs = clock.end.is_some() || clock.paused_since.is_none();
-        let fell_due = runs && clock.due.is_some_and(|due| due <= instant.at);
+        let ran = |due| clock.end.is_some() || clock.paused_since.is_none_or(|since| due <= since);
+        let fell_due = clock.due.is_some_and(|due| due <= instant.at && ran(due));
         if wakes && memory.breached.is_none() && memory.due_since.is_some() && fell_due {
             // What fell due in silence is found late.
             memory.due_since = Some(instant.at);
