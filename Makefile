@@ -20,9 +20,9 @@ run:
 test: lint kafka-libs
 	$(CARGO) test $(LOCKED)
 
-# The long kill test: members are killed 30 times (PLAZO_KILLS) under each group protocol; PLAZO_SEED repeats a run.
+# The long tests on brokers: members are killed 30 times (PLAZO_KILLS) under each group protocol, any one of three brokers is killed; PLAZO_SEED repeats a run.
 chaos: kafka-libs
-	PLAZO_KILLS=$${PLAZO_KILLS:-30} $(CARGO) test $(LOCKED) --test on_kafka chaos:: -- $(ARGS)
+	PLAZO_KILLS=$${PLAZO_KILLS:-30} $(CARGO) test $(LOCKED) --features chaos --test on_kafka -- chaos:: of_three_brokers $(ARGS)
 
 # The Kafka shell against simulated brokers and clocks: SEEDS=5000 of them, FROM=100000 on; SEED=17 runs that one alone.
 simulate:

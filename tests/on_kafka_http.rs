@@ -240,7 +240,7 @@ fn every_instance_says_which_one_has_a_lead_and_tells_the_clocks_of_its_own() {
     let explained = Command::new(env!("CARGO_BIN_EXE_plazo")).args(["explain", lead, "--url", &at_one]).output();
     let explained = explained.expect("plazo explain");
     let said = String::from_utf8_lossy(&explained.stdout);
-    assert!(explained.status.success() && said.contains(&format!("lead {lead} as of")), "{said}");
+    assert!(explained.status.success() && said.contains(&format!("Lead {lead} as of")), "{said}");
     let unknown = (0..).map(|number| format!("X{number}")).find(|name| {
         plazo::worker::directory::partition_of(name, 4) == plazo::worker::directory::partition_of(&of_one[0], 4)
     });
