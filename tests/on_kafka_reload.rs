@@ -32,19 +32,19 @@ within = "{within}"
     )
 }
 
-/// Where it listens, as its log says for the `nth` time.
-fn url(broker: &Broker, engine: &Engine, nth: usize) -> String {
-    let words = "listening on ";
-    let addresses = || -> Vec<String> {
+/// Where it listens, as its log says.
+fn url(broker: &Broker, engine: &Engine) -> String {
+    let address = || {
         let log = engine.log();
-        log.split(words).skip(1).filter_map(|rest| rest.split_whitespace().next().map(str::to_owned)).collect()
+        let (_, rest) = log.split_once("listening on ")?;
+        rest.split_once(char::is_whitespace).map(|(address, _)| address.to_owned())
     };
     let idle: BaseConsumer = broker.client().create().expect("a client");
     broker.until("it listens", || {
         // Sets the pace: nothing is subscribed.
-        idle.poll(Duration::from_millis(100)).is_none() && addresses().len() == nth
+        idle.poll(Duration::from_millis(100)).is_none() && address().is_some()
     });
-    addresses().pop().expect("an address")
+    address().expect("an address")
 }
 
 /// Status and body of `POST /v1/policy/reload`.
@@ -108,7 +108,7 @@ fn all_shards_take_a_version_that_lies_ahead_and_a_process_that_lacks_it_refuses
     let crm = broker.producer(None);
     let path = new.display().to_string();
     let engine = site.engine_with("e1", &["--policy", &path]);
-    let address = url(&broker, &engine, 1);
+    let address = url(&broker, &engine);
     works(&broker, &address);
     let names = |prefix: &str| (0..8).map(|number| format!("{prefix}{number}")).collect::<Vec<_>>();
     names("A").iter().for_each(|lead| crm.created(lead));
@@ -147,7 +147,7 @@ fn all_shards_take_a_version_that_lies_ahead_and_a_process_that_lacks_it_refuses
     // A process that does not know the version must not run what it governs.
     let path = old.display().to_string();
     let engine = site.engine_with("e1", &["--policy", &path]);
-    let address = url(&broker, &engine, 2);
+    let address = url(&broker, &engine);
     broker.until("its shards are refused", || ready(&address)["held"] == "refused");
     engine.logs(&format!("of {boundary} is missing"));
     names("D").iter().for_each(|lead| crm.created(lead));
