@@ -8,6 +8,7 @@ pub mod completions;
 pub mod dead_letters;
 pub mod demo;
 pub mod explain;
+mod history_args;
 pub mod load;
 pub mod map;
 pub mod replay;
