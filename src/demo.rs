@@ -299,7 +299,7 @@ impl Stage {
         for record in self.replay.shard().records() {
             collector.add(record)?;
         }
-        write_text(&collector.finish(self.replay.counts.clone()), &mut *out)?;
+        write_text(&collector.finish(self.replay.counts.clone())?, self.transcript.lang(), &mut *out)?;
         self.transcript.farewell(out)?;
         self.engine.stop()?;
         if same { Ok(()) } else { Err("the replay told other notices than the engine".into()) }

@@ -181,6 +181,11 @@ impl Lang {
         format!("{}{}", self.number(f64::from(ppm) / 10_000.0), self.say("%", "\u{a0}%"))
     }
 
+    /// With so many digits behind the decimal sign: `66.70`; `66,70`.
+    pub fn fixed(self, number: f64, digits: usize) -> String {
+        self.decimal(&format!("{number:.digits$}"))
+    }
+
     /// `2nd`; `2.º`.
     pub fn ordinal(self, number: u32) -> String {
         let ending = match (self, number % 10, number % 100) {
@@ -314,6 +319,21 @@ impl Lang {
     /// `Mon, 30 Nov 2026`; `lun, 30 nov 2026`.
     pub fn short_date(self, date: NaiveDate) -> String {
         self.short(date, Fields::All)
+    }
+
+    /// `November 2026`; `noviembre de 2026`. Months are counted from 1.
+    pub fn month(self, year: i32, month: u32) -> String {
+        format!("{}{}{year}", self.month_name(month), self.say(" ", " de "))
+    }
+
+    /// `Nov 2026`; `nov 2026`.
+    pub fn short_month(self, year: i32, month: u32) -> String {
+        let letters = if month == 9 { 4 } else { 3 };
+        format!("{} {year}", &self.month_name(month)[..letters])
+    }
+
+    fn month_name(self, month: u32) -> &'static str {
+        self.months()[(month.clamp(1, 12) - 1) as usize]
     }
 
     fn weekday_of(self, date: NaiveDate) -> &'static str {

@@ -127,7 +127,7 @@ impl History {
         for record in self.replay.shard().records() {
             collector.add(record).expect("a record");
         }
-        collector.finish(self.replay.counts.clone())
+        collector.finish(self.replay.counts.clone()).expect("records")
     }
 
     fn json(&mut self, by: &[&str], holder: Holder) -> Value {

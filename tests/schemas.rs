@@ -55,7 +55,7 @@ fn traffic_its_notices_and_its_report_are_valid() {
     for record in replay.shard().records() {
         collector.add(record).expect("a record");
     }
-    let report = to_json(&collector.finish(replay.counts.clone()));
+    let report = to_json(&collector.finish(replay.counts.clone()).expect("records"));
     schema_check::validate_as("report", &report);
     for sla in report["slas"].as_object().expect("SLAs").values() {
         let sum: u64 = ["met", "met_late", "breached", "running", "cancelled"]

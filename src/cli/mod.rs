@@ -12,6 +12,7 @@ mod history_args;
 pub mod load;
 pub mod map;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod schema;
 pub mod topics;
@@ -47,6 +48,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Check(check::CheckArgs),
     Replay(replay::ReplayArgs),
+    Report(report::ReportArgs),
     Agreement(agreement::AgreementArgs),
     /// Add, subtract and measure durations as the policy does
     Calendar(calendar::CalendarArgs),
@@ -65,6 +67,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Agreement(args) => agreement::run(&args),
         Command::Calendar(args) => calendar::run(&args),
         Command::Explain(args) => explain::run(&args),

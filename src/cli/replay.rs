@@ -4,15 +4,15 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::history_args::{HistoryArgs, Stop, create, tell_unread};
+use super::report::ReportChoice;
 use super::{tell_load_error, usage};
-use crate::engine::Outbox;
+use crate::engine::{Outbox, RecordError};
 use crate::history::BadLines;
 use crate::policy;
 use crate::replay::Replay;
-use crate::report::{self, Collector, Holder};
 use crate::time::Timestamp;
 
 /// Run recorded events through the engine on their own time, without side effects
@@ -33,27 +33,8 @@ pub struct ReplayArgs {
     /// Write every notice, one CloudEvent a line; `-` writes to stdout in place of the report
     #[arg(long, value_name = "FILE")]
     notices: Option<PathBuf>,
-    #[arg(long, value_enum, default_value_t = Form::Text)]
-    report: Form,
-    /// Group by what this attribute was at the clock's start; may be given several times
-    #[arg(long, value_name = "ATTRIBUTE")]
-    by: Vec<String>,
-    /// Count a clock under who held the lead at its end (or holds it now), or at its deadline
-    #[arg(long, value_enum, default_value_t = HolderArg::End)]
-    holder: HolderArg,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    Text,
-    Json,
-    Csv,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum HolderArg {
-    End,
-    Due,
+    #[command(flatten)]
+    report: ReportChoice,
 }
 
 pub fn run(args: &ReplayArgs) -> ExitCode {
@@ -93,20 +74,12 @@ fn replay(args: &ReplayArgs, policy: policy::Policy) -> Result<BadLines, Stop> {
 }
 
 fn tell(args: &ReplayArgs, replay: &Replay, end: Timestamp) -> Result<(), Stop> {
-    let holder = match args.holder {
-        HolderArg::End => Holder::End,
-        HolderArg::Due => Holder::Due,
-    };
-    let mut collector = Collector::new(replay.rules(), end, &args.by, holder);
+    let unreadable = |error: RecordError| Stop::Environment(error.to_string());
+    let mut collector = args.report.collector(replay.rules(), end);
     for record in replay.shard().records() {
-        collector.add(record).map_err(|error| Stop::Environment(error.to_string()))?;
+        collector.add(record).map_err(unreadable)?;
     }
-    let report = collector.finish(replay.counts.clone());
+    let report = collector.finish(replay.counts.clone()).map_err(unreadable)?;
     let mut out = BufWriter::new(io::stdout());
-    let written = match args.report {
-        Form::Text => report::write_text(&report, &mut out),
-        Form::Json => report::write_json(&report, &mut out),
-        Form::Csv => report::write_csv(&report, &mut out),
-    };
-    written.and_then(|()| out.flush()).map_err(Stop::cannot_write)
+    args.report.write(&report, &mut out).and_then(|()| out.flush()).map_err(Stop::cannot_write)
 }

@@ -39,6 +39,10 @@ fn colour(kind: &str) -> Style {
 }
 
 impl Transcript {
+    pub const fn lang(&self) -> Lang {
+        self.lang
+    }
+
     pub fn new(lang: Lang, policy: &Policy) -> Self {
         let longest = policy.families.iter().map(|family| family.name.chars().count()).max().unwrap_or(0);
         Transcript {

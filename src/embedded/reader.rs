@@ -1,5 +1,6 @@
 //! Read-only connections beside the writer's: what they see has been committed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -8,9 +9,10 @@ use base64::engine::general_purpose::STANDARD;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 
 use super::index::view;
-use super::store::FILE_NAME;
+use super::store::{APPLICATION_ID, FILE_NAME, FORMAT, kept_versions};
 use crate::engine::{LeadView, Reading, Rules, inspect};
 use crate::event;
+use crate::policy::kept::KeptVersion;
 use crate::time::Timestamp;
 use crate::view::{
     ClockCursor, ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, NoticePage, NoticeQuery, NumberedNotice, ReadFault,
@@ -26,6 +28,33 @@ const PAGE_BYTES: usize = 8 << 20;
 pub struct Reader {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+}
+
+/// What a store is about.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    pub watermark: Timestamp,
+    /// The versions that it was last used with.
+    pub kept_policy: Vec<KeptVersion>,
+    /// Events accepted since it was made.
+    pub accepted: u64,
+    /// Dead letters that are kept and wait, by reason.
+    pub rejected: BTreeMap<String, u64>,
+}
+
+impl Contents {
+    fn read(connection: &Connection) -> Answer<Self> {
+        let watermark = connection
+            .query_row("SELECT value FROM meta WHERE key = 'watermark_ms'", [], |row| row.get(0))
+            .optional()?
+            .map_or(Timestamp::MIN, Timestamp);
+        let rejected = connection
+            .prepare("SELECT reason, count(*) FROM dead_letters WHERE resubmitted_ms IS NULL GROUP BY reason")?
+            .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?
+            .collect::<Answer<_>>()?;
+        let kept_policy = kept_versions(connection)?;
+        Ok(Contents { watermark, kept_policy, accepted: mark(connection, "last_event")?, rejected })
+    }
 }
 
 type Answer<T> = Result<T, rusqlite::Error>;
@@ -63,6 +92,37 @@ impl Reader {
             kept.push(connection);
         }
         Ok(answer)
+    }
+
+    /// All of one moment: what the store is about, then each record to `put`, which may end it with a fault of its own.
+    ///
+    /// # Errors
+    /// Where the file is no store that this build reads, or fails; and the faults of `begin` and `put`.
+    pub fn snapshot<T, F: From<ReadFault>>(
+        &self,
+        begin: impl FnOnce(Contents) -> Result<T, F>,
+        mut put: impl FnMut(&mut T, &[u8]) -> Result<(), F>,
+    ) -> Result<T, F> {
+        self.ask(|connection| {
+            let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+            let (application, format) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+            if (application, format) != (APPLICATION_ID, FORMAT) {
+                let told = format!("{} is no store of plazo that this build reads", self.path.display());
+                return Ok(Err(ReadFault::Store(told).into()));
+            }
+            let mut told = match begin(Contents::read(connection)?) {
+                Ok(told) => told,
+                Err(fault) => return Ok(Err(fault)),
+            };
+            let mut statement = connection.prepare("SELECT record FROM leads ORDER BY id")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                if let Err(fault) = put(&mut told, row.get_ref(0)?.as_blob()?) {
+                    return Ok(Err(fault));
+                }
+            }
+            Ok(Ok(told))
+        })?
     }
 
     /// See [`crate::view::Shell::notices`].

@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 
 pub const FILE_NAME: &str = "plazo.sqlite";
 /// `PRAGMA application_id`: "plzo".
-const APPLICATION_ID: i64 = 0x706c_7a6f;
+pub(super) const APPLICATION_ID: i64 = 0x706c_7a6f;
 /// `PRAGMA user_version`: the layout of the tables.
 pub const FORMAT: i64 = 1;
 const PAGE_BYTES: u64 = 4_096;
@@ -272,20 +272,7 @@ impl Store {
     /// # Errors
     /// Where the store fails.
     pub fn kept_policy(&self) -> Result<Vec<KeptVersion>, StoreFault> {
-        let read = || -> Result<Vec<KeptVersion>, rusqlite::Error> {
-            self.connection
-                .prepare("SELECT name, effective_ms, fingerprint, text FROM policy ORDER BY effective_ms")?
-                .query_map([], |row| {
-                    Ok(KeptVersion {
-                        name: row.get(0)?,
-                        effective_from: Timestamp(row.get(1)?),
-                        fingerprint: row.get(2)?,
-                        text: row.get(3)?,
-                    })
-                })?
-                .collect()
-        };
-        read().map_err(|error| self.fault(&error))
+        kept_versions(&self.connection).map_err(|error| self.fault(&error))
     }
 
     /// Keeps the policy. `anew`: the open clocks are read anew by the shard's, as they are derived by a policy that governs them.
@@ -473,6 +460,21 @@ impl Store {
     pub fn checkpoint(&self) -> Result<(), StoreFault> {
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(|error| self.fault(&error))
     }
+}
+
+/// The versions that the store was last used with, the oldest first.
+pub(super) fn kept_versions(connection: &Connection) -> Result<Vec<KeptVersion>, rusqlite::Error> {
+    connection
+        .prepare("SELECT name, effective_ms, fingerprint, text FROM policy ORDER BY effective_ms")?
+        .query_map([], |row| {
+            Ok(KeptVersion {
+                name: row.get(0)?,
+                effective_from: Timestamp(row.get(1)?),
+                fingerprint: row.get(2)?,
+                text: row.get(3)?,
+            })
+        })?
+        .collect()
 }
 
 fn letter(seq: u64, row: &rusqlite::Row<'_>) -> Result<StoredLetter, rusqlite::Error> {

@@ -8,7 +8,8 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Report, SlaReport, Tally};
+use super::{AGES_MS, Breach, Held, Report, SlaReport, Tally, lead_url, share};
+use crate::engine::Standing;
 use crate::engine::notice::Seconds;
 use crate::time::Timestamp;
 
@@ -80,12 +81,113 @@ counters! {
         by_target: Groups,
         /// By the month of the final `due_at` in the agreement's zone, such as 2016-03; `(none)`: paused, without one.
         by_month: Groups,
+        /// By the ISO week of the final `due_at`, such as 2026-W48, where the report counts by weeks.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by_week: Option<Groups>,
         /// By each attribute asked for: its value at the clock's start.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schemars(with = "BTreeMap<String, Groups>")]
         by: Option<Ordered<Groups>>,
         not_started: NotStartedJson,
+        /// Clocks that have not ended, by the time that has elapsed since their start; each age, the youngest first.
+        open_clocks: Vec<OpenClocksJson>,
+        /// How long each owner held leads while their clocks ran, in the measure of each promise; `(none)`: nobody.
+        open_time_by_owner: BTreeMap<String, HeldJson>,
+        /// The latest by their `due_at`, the last one first.
+        breaches: Vec<BreachJson>,
+        /// How many more there are.
+        breaches_left_out: u64,
     }
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OpenClocks", deny_unknown_fields)]
+struct OpenClocksJson {
+    from_seconds: Seconds,
+    /// null: without a bound
+    below_seconds: Option<Seconds>,
+    /// Not yet due.
+    running: u64,
+    paused: u64,
+    /// Breached and not stopped.
+    overdue: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Held", deny_unknown_fields)]
+struct HeldJson {
+    open_seconds: Seconds,
+    /// Of the open time of all owners, to four digits; null of nothing.
+    share: Option<f64>,
+    /// Of clocks that were breached.
+    breached_seconds: Seconds,
+    breached_share: Option<f64>,
+}
+
+/// One clock that broke its promise.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Breach", deny_unknown_fields)]
+struct BreachJson {
+    lead_id: String,
+    cycle: u32,
+    /// `met_late` or `breached`
+    state: Standing,
+    target: String,
+    /// Under whom it is counted.
+    owner: Option<String>,
+    team: Option<String>,
+    started_at: Timestamp,
+    due_at: Timestamp,
+    /// null while it is open
+    ended_at: Option<Timestamp>,
+    open_seconds: Seconds,
+    /// Why the deadline was where it was.
+    summary: String,
+    /// The lead's facts, clocks and why, where an engine tells of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+fn breach(breach: &Breach, engine: Option<&str>) -> BreachJson {
+    BreachJson {
+        lead_id: breach.lead_id.clone(),
+        cycle: breach.cycle,
+        state: breach.standing,
+        target: breach.target.clone(),
+        owner: breach.owner.clone(),
+        team: breach.team.clone(),
+        started_at: breach.started_at,
+        due_at: breach.due_at,
+        ended_at: breach.ended_at,
+        open_seconds: Seconds(breach.open_ms),
+        summary: breach.summary.clone(),
+        url: engine.map(|engine| lead_url(engine, &breach.lead_id)),
+    }
+}
+
+fn open_clocks(sla: &SlaReport) -> Vec<OpenClocksJson> {
+    let from = [0].into_iter().chain(AGES_MS);
+    let below = AGES_MS.map(Some).into_iter().chain([None]);
+    let ages = from.zip(below).zip(&sla.open);
+    ages.map(|((from, below), open)| OpenClocksJson {
+        from_seconds: Seconds(from),
+        below_seconds: below.map(Seconds),
+        running: open.running,
+        paused: open.paused,
+        overdue: open.overdue,
+    })
+    .collect()
+}
+
+fn held(sla: &SlaReport) -> BTreeMap<String, HeldJson> {
+    let all = sla.held_in_all();
+    let of = |held: &Held| HeldJson {
+        open_seconds: Seconds(held.open_ms),
+        share: share(held.open_ms, all.open_ms),
+        breached_seconds: Seconds(held.breached_ms),
+        breached_share: share(held.breached_ms, all.breached_ms),
+    };
+    sla.held.iter().map(|(owner, held)| (owner.clone(), of(held))).collect()
 }
 
 /// Clocks that would have started, but for this.
@@ -99,14 +201,14 @@ struct NotStartedJson {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Events", deny_unknown_fields)]
 struct EventsJson {
-    /// Facts that changed nothing are accepted too.
-    accepted: u64,
-    duplicate: u64,
+    /// Facts that changed nothing are accepted too. null: whoever reports does not know.
+    accepted: Option<u64>,
+    duplicate: Option<u64>,
     /// By reason.
-    rejected: BTreeMap<&'static str, u64>,
+    rejected: Option<BTreeMap<String, u64>>,
 }
 
-/// The report of `plazo replay --report json`.
+/// The report of `plazo replay --report json` and `plazo report --report json`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "Compliance report", deny_unknown_fields)]
 pub struct ReportJson {
@@ -133,7 +235,7 @@ fn groups(groups: &BTreeMap<String, Tally>) -> Groups {
     groups.iter().map(|(name, tally)| (name.clone(), TallyJson::of(tally))).collect()
 }
 
-fn sla(report: &SlaReport) -> SlaJson {
+fn sla(report: &SlaReport, engine: Option<&str>) -> SlaJson {
     let by: Vec<(String, Groups)> = report.by.iter().map(|(name, by)| (name.clone(), groups(by))).collect();
     SlaJson::of(
         &report.all,
@@ -141,15 +243,21 @@ fn sla(report: &SlaReport) -> SlaJson {
         groups(&report.by_owner),
         groups(&report.by_target),
         groups(&report.by_month),
+        report.by_week.as_ref().map(groups),
         (!by.is_empty()).then_some(Ordered(by)),
         NotStartedJson { already_stopped: report.already_stopped, before_first_version: report.before_first_version },
+        open_clocks(report),
+        held(report),
+        report.breaches.iter().map(|told| breach(told, engine)).collect(),
+        report.more_breaches(),
     )
 }
 
 fn body(report: &Report) -> ReportJson {
+    let engine = report.engine.as_deref();
     ReportJson {
         as_of: report.as_of,
-        slas: Ordered(report.slas.iter().map(|(name, report)| (name.clone(), sla(report))).collect()),
+        slas: Ordered(report.slas.iter().map(|(name, told)| (name.clone(), sla(told, engine))).collect()),
         events: EventsJson {
             accepted: report.events.accepted,
             duplicate: report.events.duplicate,

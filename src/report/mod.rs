@@ -1,23 +1,31 @@
-//! Compliance: how the clocks of a history stand, per SLA, team, owner, target, month and attribute (INTERFACE "Commands").
+//! Compliance: how the clocks of a history or of an engine stand, per SLA, team, owner, target, month, week and attribute
+//! (INTERFACE "Commands", `docs/reports.md`).
+//!
+//! `collect` counts clocks, `period` names months and weeks; `text`, `json`, `csv` and `page` write what was counted.
 
+mod collect;
 mod csv;
 mod json;
+mod period;
 mod text;
+mod words;
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
-use chrono::Datelike;
 use chrono_tz::Tz;
+use clap::ValueEnum;
 
-use crate::engine::clock::Clock;
-use crate::engine::fold::{Dropped, NotStarted};
-use crate::engine::ledger::Deadline;
-use crate::engine::{Lead, Reading, RecordError, Rules, Standing};
+use crate::api::segment;
+use crate::engine::Standing;
+use crate::language::Lang;
 use crate::replay::Counts;
-use crate::time::Timestamp;
+use crate::time::{DAY_MS, HOUR_MS, Timestamp};
 
 pub use self::csv::write_csv;
+pub use collect::{Collector, MOST_BREACHES};
 pub use json::{ReportJson, to_json, write_json};
+pub use period::{Period, Span, Step};
 pub use text::write_text;
 
 /// The quantiles that a report has.
@@ -29,8 +37,18 @@ pub const NONE: &str = "(none)";
 /// Stands for what a lead no longer knows of the clocks that its folded facts made.
 pub const FOLDED: &str = "(folded)";
 
+/// What a report is written as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Tables for a terminal
+    #[default]
+    Text,
+    Json,
+    Csv,
+}
+
 /// Under whom a clock is counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Holder {
     /// Who held the lead when the clock ended, or holds it now.
     #[default]
@@ -91,130 +109,140 @@ pub struct SlaReport {
     pub by_owner: BTreeMap<String, Tally>,
     pub by_target: BTreeMap<String, Tally>,
     pub by_month: BTreeMap<String, Tally>,
+    /// Where the report counts by weeks.
+    pub by_week: Option<BTreeMap<String, Tally>>,
     /// By attribute asked for, in the order asked.
     pub by: Vec<(String, BTreeMap<String, Tally>)>,
     pub already_stopped: u64,
     pub before_first_version: u64,
+    pub open: OpenAges,
+    /// By owner, whoever held a lead while a clock ran.
+    pub held: BTreeMap<String, Held>,
+    /// The latest breaches by their deadline, the last one first.
+    pub breaches: Vec<Breach>,
+    /// How many there are, told one by one or not.
+    pub breach_count: u64,
+}
+
+impl SlaReport {
+    /// The groups that a trend is made of.
+    pub fn trend(&self) -> &BTreeMap<String, Tally> {
+        self.by_week.as_ref().unwrap_or(&self.by_month)
+    }
+
+    /// Breaches that are not told one by one.
+    pub fn more_breaches(&self) -> u64 {
+        self.breach_count - self.breaches.len() as u64
+    }
+
+    /// Open time of all clocks and of those that broke their promise, whoever held the leads.
+    pub fn held_in_all(&self) -> Held {
+        self.held.values().fold(Held::default(), |sum, held| Held {
+            open_ms: sum.open_ms.saturating_add(held.open_ms),
+            breached_ms: sum.breached_ms.saturating_add(held.breached_ms),
+        })
+    }
+}
+
+/// Bounds of the ages, elapsed time since the start: below the first, from one to the next, from the last on.
+pub const AGES_MS: [i64; 6] = [HOUR_MS, 4 * HOUR_MS, DAY_MS, 3 * DAY_MS, 7 * DAY_MS, 30 * DAY_MS];
+
+/// Each age as machines read it.
+pub const AGE_NAMES: [&str; AGES_MS.len() + 1] = ["0h-1h", "1h-4h", "4h-1d", "1d-3d", "3d-7d", "7d-30d", "30d-"];
+
+/// Open clocks by age.
+pub type OpenAges = [OpenClocks; AGES_MS.len() + 1];
+
+/// Clocks that have not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenClocks {
+    /// Not yet due.
+    pub running: u64,
+    pub paused: u64,
+    /// Breached and not stopped.
+    pub overdue: u64,
+}
+
+impl OpenClocks {
+    pub fn all(self) -> u64 {
+        self.running + self.paused + self.overdue
+    }
+}
+
+/// How long somebody held leads while their clocks ran, in the measure of each promise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    pub open_ms: i64,
+    /// Of clocks that were breached.
+    pub breached_ms: i64,
+}
+
+/// Parts of a whole, to four digits; `None` of nothing.
+pub fn share(part: i64, whole: i64) -> Option<f64> {
+    (whole > 0).then(|| (part as f64 / whole as f64 * 10_000.0).round() / 10_000.0)
+}
+
+/// One clock that broke its promise.
+#[derive(Clone, Debug)]
+pub struct Breach {
+    pub lead_id: String,
+    pub cycle: u32,
+    pub standing: Standing,
+    pub target: String,
+    /// Under whom it is counted.
+    pub owner: Option<String>,
+    pub team: Option<String>,
+    pub started_at: Timestamp,
+    pub due_at: Timestamp,
+    /// `None` while it is open.
+    pub ended_at: Option<Timestamp>,
+    pub open_ms: i64,
+    /// Why the deadline was where it was, in short.
+    pub summary: String,
+}
+
+/// What became of the events, as far as whoever reports knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Events {
+    pub accepted: Option<u64>,
+    pub duplicate: Option<u64>,
+    pub rejected: Option<BTreeMap<String, u64>>,
+}
+
+impl From<Counts> for Events {
+    fn from(counts: Counts) -> Self {
+        let rejected = counts.rejected.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect();
+        Events { accepted: Some(counts.accepted), duplicate: Some(counts.duplicate), rejected: Some(rejected) }
+    }
 }
 
 #[derive(Clone, Debug)]
 pub struct Report {
     pub as_of: Timestamp,
+    /// Of the version in force at `as_of`.
+    pub agreement: String,
+    pub zone: Tz,
+    pub period: Period,
     /// In the policy's order.
     pub slas: Vec<(String, SlaReport)>,
-    pub events: Counts,
+    pub events: Events,
+    /// Where an engine tells of its leads: breaches link to it.
+    pub engine: Option<String>,
+    /// By lead id, the whole story of the leads whose breaches are told, where it was asked for.
+    pub explanations: BTreeMap<String, String>,
 }
 
-/// Collects a report from records.
-pub struct Collector<'r> {
-    rules: &'r Rules,
-    report: Report,
-    holder: Holder,
-    reading: Reading,
+/// Where an engine tells of a lead.
+fn lead_url(engine: &str, lead_id: &str) -> String {
+    format!("{}/v1/leads/{}", engine.trim_end_matches('/'), segment(lead_id))
 }
 
-impl<'r> Collector<'r> {
-    pub fn new(rules: &'r Rules, as_of: Timestamp, by: &[String], holder: Holder) -> Self {
-        let mut empty = SlaReport::default();
-        for name in by {
-            if empty.by.iter().all(|known| known.0 != *name) {
-                empty.by.push((name.clone(), BTreeMap::new()));
-            }
-        }
-        let slas = rules.policy.families.iter().map(|family| (family.name.clone(), empty.clone())).collect();
-        let report = Report { as_of, slas, events: Counts::default() };
-        Collector { rules, report, holder, reading: Reading::default() }
+/// # Errors
+/// Where `out` fails.
+pub fn write(report: &Report, form: Form, lang: Lang, out: impl Write) -> io::Result<()> {
+    match form {
+        Form::Text => write_text(report, lang, out),
+        Form::Json => write_json(report, out),
+        Form::Csv => write_csv(report, out),
     }
-
-    /// # Errors
-    /// Where the bytes are no record.
-    pub fn add(&mut self, record: &[u8]) -> Result<(), RecordError> {
-        let as_of = self.report.as_of;
-        self.reading.read(self.rules, record, as_of)?;
-        let Reading { lead, fold } = &self.reading;
-        for clock in &fold.clocks {
-            let report = &mut self.report.slas[usize::from(clock.family)].1;
-            count_clock(self.rules, lead, clock, as_of, self.holder, report);
-        }
-        for (family, (_, report)) in (0..).zip(&mut self.report.slas) {
-            let NotStarted { already_stopped, before_first_version } = fold.not_started(family);
-            report.already_stopped += u64::from(already_stopped);
-            report.before_first_version += u64::from(before_first_version);
-            count_dropped(&fold.dropped(family), report);
-        }
-        Ok(())
-    }
-
-    pub fn finish(mut self, events: Counts) -> Report {
-        self.report.events = events;
-        self.report
-    }
-}
-
-fn count_clock(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp, holder: Holder, report: &mut SlaReport) {
-    let standing = Standing::of(clock);
-    let open_ms = clock.open_ms(rules, clock.ended_at().min(as_of));
-    // Of a clock that a pause holds there is none: any instant would be a guess that the next report takes back.
-    let due = match clock.deadline {
-        Deadline::At(due) => Some(due),
-        Deadline::Remaining(_) => None,
-    };
-    let (owner, team) = match (holder, due, clock.end) {
-        (Holder::Due, Some(due), end) if end.is_none_or(|end| due < end.at) => {
-            clock.holder_at(due).map_or((0, 0), |hold| (hold.owner, hold.team))
-        }
-        (_, _, Some(end)) => (end.owner, end.team),
-        (_, _, None) => clock.holds.last().map_or((0, 0), |hold| (hold.owner, hold.team)),
-    };
-    let named = |text: Option<&str>| text.unwrap_or(NONE).to_owned();
-    let zone = rules.version(clock.version).timezone;
-    report.all.count(standing, open_ms);
-    let group = |groups: &mut BTreeMap<String, Tally>, name: String| {
-        groups.entry(name).or_default().count(standing, open_ms);
-    };
-    group(&mut report.by_team, named(lead.said(team)));
-    group(&mut report.by_owner, named(lead.said(owner)));
-    group(&mut report.by_target, clock.promise(rules).label.clone());
-    group(&mut report.by_month, due.map_or(NONE.to_owned(), |due| month(zone, due)));
-    for (attribute, groups) in &mut report.by {
-        // What folded facts said of a clock's start is not known any more.
-        let folded = lead.folded_until().is_some_and(|until| clock.start <= until);
-        let value = if folded { Some(FOLDED) } else { attribute_at(lead, attribute, clock.start) };
-        group(groups, named(value));
-    }
-}
-
-/// Clocks that are not kept one by one count in every group, under a name of their own.
-fn count_dropped(dropped: &Dropped, report: &mut SlaReport) {
-    if *dropped == Dropped::default() {
-        return;
-    }
-    let named = [&mut report.by_team, &mut report.by_owner, &mut report.by_target, &mut report.by_month];
-    let groups = named.into_iter().chain(report.by.iter_mut().map(|(_, groups)| groups));
-    let groups = groups.map(|groups| groups.entry(FOLDED.to_owned()).or_default());
-    for tally in groups.chain([&mut report.all]) {
-        tally.met += u64::from(dropped.met);
-        tally.met_late += u64::from(dropped.met_late);
-        tally.breached += u64::from(dropped.breached);
-        tally.cancelled += u64::from(dropped.cancelled);
-    }
-}
-
-fn month(zone: Tz, instant: Timestamp) -> String {
-    let local = instant.to_utc().with_timezone(&zone);
-    format!("{:04}-{:02}", local.year(), local.month())
-}
-
-/// The value that an attribute had at an instant, by the facts up to it in the same life of the lead.
-fn attribute_at<'l>(lead: &'l Lead, name: &str, at: Timestamp) -> Option<&'l str> {
-    let facts = lead.facts.iter().take_while(|fact| fact.time <= at);
-    let mut value = lead.folded.as_ref().and_then(|folded| folded.attribute(lead, name));
-    for fact in facts {
-        if matches!(fact.kind, crate::event::FactKind::Deleted | crate::event::FactKind::Merged) {
-            value = None;
-        }
-        let said = lead.attributes_of(fact).iter().rev().find(|pair| lead.str(pair.0) == name);
-        value = said.map(|pair| lead.str(pair.1)).or(value);
-    }
-    value
 }

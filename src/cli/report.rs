@@ -1,0 +1,151 @@
+//! `plazo report`: compliance of an engine's history, read from its store.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{ENVIRONMENT, FAULT, tell_load_error, usage, written};
+use crate::config::Settings;
+use crate::embedded::reader::{Contents, Reader};
+use crate::engine::{RecordError, Rules};
+use crate::language::Lang;
+use crate::policy::{self, Policy, kept};
+use crate::report::{self, Collector, Events, Form, Holder, MOST_BREACHES, Period, Report};
+use crate::time::Timestamp;
+use crate::view::ReadFault;
+
+/// What a report counts, and how it is written
+#[derive(Args, Clone, Debug)]
+pub struct ReportChoice {
+    #[arg(long, value_enum, default_value_t, value_name = "FORM")]
+    report: Form,
+    /// Group by what this attribute was at the clock's start; may be given several times
+    #[arg(long, value_name = "ATTRIBUTE")]
+    by: Vec<String>,
+    /// Count a clock under who held the lead at its end (or holds it now), or at its deadline
+    #[arg(long, value_enum, default_value_t)]
+    holder: Holder,
+    /// The trend's step, month or week; or what was due in one of them alone, such as 2026-11 or 2026-W48
+    #[arg(long, value_name = "PERIOD", default_value = "month")]
+    period: Period,
+    /// The language of text and page
+    #[arg(long, value_enum, default_value_t)]
+    lang: Lang,
+    /// Tell so many breaches of each SLA one by one, the latest
+    #[arg(long, value_name = "N", default_value_t = MOST_BREACHES)]
+    breaches: usize,
+}
+
+impl ReportChoice {
+    pub fn collector<'r>(&self, rules: &'r Rules, as_of: Timestamp) -> Collector<'r> {
+        Collector::new(rules, as_of, &self.by, self.holder).over(self.period).telling(self.breaches)
+    }
+
+    /// # Errors
+    /// Where `out` fails.
+    pub fn write(&self, report: &Report, out: impl Write) -> io::Result<()> {
+        report::write(report, self.report, self.lang, out)
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  plazo report
+  plazo report --period week --by source --lang es
+  plazo report --period 2026-11 --report csv > november.csv
+  plazo report --config plazo.toml --report json
+
+It reads the store that the settings name (embedded.directory), whether the engine runs or not, and changes nothing in it.";
+
+/// Compliance of an engine's history: per SLA, team, owner, target, month or week
+#[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    choice: ReportChoice,
+    /// The settings of the engine [default: plazo.toml where it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The policy: a file, or a directory of versions [default: policy.path of the settings]
+    #[arg(long, value_name = "PATH")]
+    policy: Option<PathBuf>,
+}
+
+/// Why there is no report.
+enum Stop {
+    Read(ReadFault),
+    Fault(String),
+}
+
+impl From<ReadFault> for Stop {
+    fn from(fault: ReadFault) -> Self {
+        Stop::Read(fault)
+    }
+}
+
+impl From<RecordError> for Stop {
+    fn from(error: RecordError) -> Self {
+        Stop::Read(ReadFault::Store(error.to_string()))
+    }
+}
+
+pub fn run(args: &ReportArgs) -> ExitCode {
+    let settings = match Settings::load(args.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(faults) => return usage(&faults.to_string()),
+    };
+    let policy = match policy::load(args.policy.as_ref().unwrap_or(&settings.policy)) {
+        Ok(policy) => policy,
+        Err(error) => return tell_load_error(&error),
+    };
+    let rules = Rules::new(policy.into());
+    match from_store(args, &settings, &rules) {
+        Ok(report) => {
+            let mut out = BufWriter::new(io::stdout());
+            written(args.choice.write(&report, &mut out).and_then(|()| out.flush()))
+        }
+        Err(Stop::Fault(message)) => {
+            eprintln!("plazo: {message}");
+            ExitCode::from(FAULT)
+        }
+        Err(Stop::Read(fault)) => {
+            eprintln!("plazo: {fault}");
+            ExitCode::from(ENVIRONMENT)
+        }
+    }
+}
+
+fn from_store(args: &ReportArgs, settings: &Settings, rules: &Rules) -> Result<Report, Stop> {
+    let reader = Reader::new(&settings.directory);
+    if !reader.path().exists() {
+        let told = format!(
+            "there is no {}: the settings name where the engine keeps its store (embedded.directory), and `plazo run` makes it",
+            reader.path().display()
+        );
+        return Err(ReadFault::Store(told).into());
+    }
+    let url = settings.http.url();
+    let begin = |contents: Contents| -> Result<(Collector<'_>, Events), Stop> {
+        same_policy(&contents, &rules.policy)?;
+        let events =
+            Events { accepted: Some(contents.accepted), duplicate: None, rejected: Some(contents.rejected) };
+        Ok((args.choice.collector(rules, contents.watermark).linking(Some(url)), events))
+    };
+    let (collector, events) = reader.snapshot(begin, |(collector, _), record| Ok(collector.add(record)?))?;
+    Ok(collector.finish(events)?)
+}
+
+/// Clocks are counted by the policy that governs them, not by an edited one.
+fn same_policy(contents: &Contents, policy: &Policy) -> Result<(), Stop> {
+    if contents.kept_policy.is_empty() {
+        return Ok(());
+    }
+    match kept::difference(&contents.kept_policy, policy, contents.watermark) {
+        None => Ok(()),
+        Some(difference) => Err(Stop::Fault(format!(
+            "the policy is not the one that the clocks are governed by{difference}\ngive the engine's own with --policy"
+        ))),
+    }
+}
