@@ -183,6 +183,6 @@ fn the_report_is_a_table_or_csv_as_asked() {
     assert!(String::from_utf8_lossy(&text.stdout).contains("disposition"), "{text:?}");
     let csv = plazo(&["replay", "--policy", &policy, "--events", "-", "--report", "csv"], &history());
     let lines: Vec<String> = String::from_utf8_lossy(&csv.stdout).lines().map(str::to_owned).collect();
-    assert_eq!(lines[0].split(',').count(), 13);
+    assert_eq!(lines[0].split(',').count(), 15);
     assert!(lines[1].starts_with("disposition,,,2,0,1,0,1,0,0"), "{lines:?}");
 }

@@ -258,20 +258,31 @@ fn the_report_has_the_words_and_order_of_the_contract() {
     let mut text = Vec::new();
     write_json(&report, &mut text).expect("written");
     let text = String::from_utf8(text).expect("UTF-8").replace(['\n', ' '], "");
+    let ages = |running: [u32; 7], overdue: [u32; 7]| {
+        let bounds = [0, 3_600, 14_400, 86_400, 259_200, 604_800, 2_592_000].map(|bound| bound.to_string());
+        let below = bounds.iter().skip(1).map(String::as_str).chain(["null"]);
+        let ages: Vec<String> = bounds.iter().zip(below).zip(running.iter().zip(overdue)).map(|((from, below), (running, overdue))| {
+            format!(r#"{{"from_seconds":{from},"below_seconds":{below},"running":{running},"paused":0,"overdue":{overdue}}}"#)
+        }).collect();
+        format!(r#""open_clocks":[{}]"#, ages.join(","))
+    };
+    let nothing = ages([0; 7], [0; 7]);
     let a = r#""started":1,"met":1,"met_late":0,"breached":0,"running":0,"cancelled":0,"met_share":1.0,"open_seconds":{"p50":10800,"p90":10800,"p99":10800}"#;
     let b = r#""started":1,"met":0,"met_late":1,"breached":0,"running":0,"cancelled":0,"met_share":0.0,"open_seconds":{"p50":36000,"p90":36000,"p99":36000}"#;
     let both = r#""started":2,"met":1,"met_late":1,"breached":0,"running":0,"cancelled":0,"met_share":0.5,"open_seconds":{"p50":10800,"p90":36000,"p99":36000}"#;
     let none = r#""started":0,"met":0,"met_late":0,"breached":0,"running":0,"cancelled":0,"met_share":null,"open_seconds":{"p50":null,"p90":null,"p99":null}"#;
+    let held = r#""ana":{"open_seconds":10800,"share":0.2308,"breached_seconds":0,"breached_share":0.0},"bo":{"open_seconds":36000,"share":0.7692,"breached_seconds":36000,"breached_share":1.0}"#;
+    let late = r#"{"lead_id":"B","cycle":1,"state":"met_late","target":"8hours","owner":"bo","team":"bo's","started_at":"2026-12-01T09:00:00Z","due_at":"2026-12-01T17:00:00Z","ended_at":"2026-12-01T19:00:00Z","open_seconds":36000,"summary":"8hoursfrom2026-12-01T09:00:00Z"}"#;
     let expected = format!(
-        r#"{{"as_of":"2026-12-01T20:00:00Z","slas":{{"disposition":{{{both},"by_team":{{"bo's":{{{b}}},"north":{{{a}}}}},"by_owner":{{"ana":{{{a}}},"bo":{{{b}}}}},"by_target":{{"8hours":{{{b}}},"web":{{{a}}}}},"by_month":{{"2026-12":{{{both}}}}},"not_started":{{"already_stopped":1,"before_first_version":0}}}},"another":{{{none},"by_team":{{}},"by_owner":{{}},"by_target":{{}},"by_month":{{}},"not_started":{{"already_stopped":0,"before_first_version":0}}}}}},"events":{{"accepted":6,"duplicate":0,"rejected":{{"unknown_status":1}}}}}}"#
+        r#"{{"as_of":"2026-12-01T20:00:00Z","slas":{{"disposition":{{{both},"by_team":{{"bo's":{{{b}}},"north":{{{a}}}}},"by_owner":{{"ana":{{{a}}},"bo":{{{b}}}}},"by_target":{{"8hours":{{{b}}},"web":{{{a}}}}},"by_month":{{"2026-12":{{{both}}}}},"not_started":{{"already_stopped":1,"before_first_version":0}},{nothing},"open_time_by_owner":{{{held}}},"breaches":[{late}],"breaches_left_out":0}},"another":{{{none},"by_team":{{}},"by_owner":{{}},"by_target":{{}},"by_month":{{}},"not_started":{{"already_stopped":0,"before_first_version":0}},{nothing},"open_time_by_owner":{{}},"breaches":[],"breaches_left_out":0}}}},"events":{{"accepted":6,"duplicate":0,"rejected":{{"unknown_status":1}}}}}}"#
     );
     assert_eq!(text, expected);
     schema_check::validate_as("report", &to_json(&report));
     let mut csv = Vec::new();
     write_csv(&report, &mut csv).expect("written");
     let csv = String::from_utf8(csv).expect("UTF-8");
-    assert!(csv.contains("\ndisposition,team,north,1,1,0,0,0,0,1,10800,10800,10800\n"), "{csv}");
-    assert!(csv.contains("\nanother,,,0,0,0,0,0,0,,,,\n"), "{csv}");
+    assert!(csv.contains("\ndisposition,team,north,1,1,0,0,0,0,1,10800,10800,10800,,\n"), "{csv}");
+    assert!(csv.contains("\nanother,,,0,0,0,0,0,0,,,,,,\n"), "{csv}");
 }
 
 #[test]

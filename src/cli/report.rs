@@ -129,8 +129,7 @@ fn from_store(args: &ReportArgs, settings: &Settings, rules: &Rules) -> Result<R
     let url = settings.http.url();
     let begin = |contents: Contents| -> Result<(Collector<'_>, Events), Stop> {
         same_policy(&contents, &rules.policy)?;
-        let events =
-            Events { accepted: Some(contents.accepted), duplicate: None, rejected: Some(contents.rejected) };
+        let events = Events { accepted: Some(contents.accepted), duplicate: None, rejected: Some(contents.rejected) };
         Ok((args.choice.collector(rules, contents.watermark).linking(Some(url)), events))
     };
     let (collector, events) = reader.snapshot(begin, |(collector, _), record| Ok(collector.add(record)?))?;

@@ -36,7 +36,7 @@ pub struct Contents {
     pub watermark: Timestamp,
     /// The versions that it was last used with.
     pub kept_policy: Vec<KeptVersion>,
-    /// Events accepted since it was made.
+    /// Accepted events that its log still has.
     pub accepted: u64,
     /// Dead letters that are kept and wait, by reason.
     pub rejected: BTreeMap<String, u64>,
@@ -52,8 +52,9 @@ impl Contents {
             .prepare("SELECT reason, count(*) FROM dead_letters WHERE resubmitted_ms IS NULL GROUP BY reason")?
             .query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?
             .collect::<Answer<_>>()?;
+        let accepted: i64 = connection.query_row("SELECT count(*) FROM events", [], |row| row.get(0))?;
         let kept_policy = kept_versions(connection)?;
-        Ok(Contents { watermark, kept_policy, accepted: mark(connection, "last_event")?, rejected })
+        Ok(Contents { watermark, kept_policy, accepted: accepted.unsigned_abs(), rejected })
     }
 }
 

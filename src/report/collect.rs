@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
-use super::{
-    AGES_MS, Breach, Events, FOLDED, Holder, NONE, Period, Report, SlaReport, Span, Step, Tally,
-};
+use super::{AGES_MS, Breach, Events, FOLDED, Holder, NONE, Period, Report, SlaReport, Span, Step, Tally};
 use crate::engine::clock::Clock;
 use crate::engine::explain::explanation;
 use crate::engine::fold::{Dropped, NotStarted};
@@ -19,7 +17,7 @@ use crate::language::Lang;
 use crate::time::Timestamp;
 
 /// Breaches of an SLA that are told one by one, unless asked otherwise.
-pub const MOST_BREACHES: usize = 20;
+pub const MOST_BREACHES: usize = 10;
 
 /// The latest deadline first, then by lead and clock.
 type BreachKey = (Reverse<Timestamp>, String, Timestamp, u32);
@@ -77,7 +75,15 @@ impl<'r> Collector<'r> {
             engine: None,
             explanations: BTreeMap::new(),
         };
-        Collector { rules, report, holder, most_breaches: MOST_BREACHES, latest, explain: None, reading: Reading::default() }
+        Collector {
+            rules,
+            report,
+            holder,
+            most_breaches: MOST_BREACHES,
+            latest,
+            explain: None,
+            reading: Reading::default(),
+        }
     }
 
     #[must_use]
@@ -152,7 +158,8 @@ impl<'r> Collector<'r> {
                 reading.read(rules, &record, as_of)?;
                 let Reading { lead, fold } = &reading;
                 let same = |clock: &&Clock| clock.family == family && clock.start == start && clock.ordinal == ordinal;
-                sla.breaches.extend(fold.clocks.iter().find(same).map(|clock| breach(rules, lead, clock, as_of, holder)));
+                sla.breaches
+                    .extend(fold.clocks.iter().find(same).map(|clock| breach(rules, lead, clock, as_of, holder)));
                 if let Some(lang) = explain
                     && !report.explanations.contains_key(&lead_id)
                 {

@@ -36,7 +36,9 @@ pub fn write_csv(report: &Report, out: impl Write) -> io::Result<()> {
             let share = tally.met_share().map(|share| share.to_string()).unwrap_or_default();
             let [started, met, late, breached, running, cancelled] = counts.map(|count| count.to_string());
             let counts = [started, met, late, breached, running, cancelled, share, p50, p90, p99];
-            writer.write_record([name.as_str(), by, group].into_iter().chain(counts.iter().map(String::as_str)).chain(["", ""]))
+            writer.write_record(
+                [name.as_str(), by, group].into_iter().chain(counts.iter().map(String::as_str)).chain(["", ""]),
+            )
         };
         row("", "", &sla.all)?;
         let named =
@@ -49,8 +51,11 @@ pub fn write_csv(report: &Report, out: impl Write) -> io::Result<()> {
             }
         }
         for (age, open) in AGE_NAMES.iter().zip(&sla.open) {
-            let [all, overdue, running] = [open.all(), open.overdue, open.running + open.paused].map(|count| count.to_string());
-            writer.write_record([name, "open_age", age, &all, "0", "0", &overdue, &running, "0", "", "", "", "", "", ""])?;
+            let [all, overdue, running] =
+                [open.all(), open.overdue, open.running + open.paused].map(|count| count.to_string());
+            writer.write_record([
+                name, "open_age", age, &all, "0", "0", &overdue, &running, "0", "", "", "", "", "", "",
+            ])?;
         }
         let whole = sla.held_in_all().open_ms;
         for (owner, held) in &sla.held {

@@ -176,7 +176,18 @@ mod tests {
         for text in ["2026-11", "2026-W53", "0001-01"] {
             assert_eq!(text.parse::<Span>().map(|span| span.to_string()), Ok(text.to_owned()));
         }
-        for text in ["2026", "2026-13", "2026-00", "2025-W53", "2026-1", "26-11", "2026-WW1", "2026-W1", "+026-11", "2026-11-02"] {
+        for text in [
+            "2026",
+            "2026-13",
+            "2026-00",
+            "2025-W53",
+            "2026-1",
+            "26-11",
+            "2026-WW1",
+            "2026-W1",
+            "+026-11",
+            "2026-11-02",
+        ] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
         assert_eq!("week".parse(), Ok(Period { step: Step::Week, only: None }));

@@ -193,9 +193,11 @@ impl Table {
     }
 }
 
+/// A name as a terminal may show it.
 fn clipped(name: &str) -> String {
+    let shown = name.chars().map(|sign| if sign.is_control() { char::REPLACEMENT_CHARACTER } else { sign });
     if name.chars().count() <= LONGEST_NAME {
-        return name.to_owned();
+        return shown.collect();
     }
-    name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
+    shown.take(LONGEST_NAME - 1).chain(['…']).collect()
 }

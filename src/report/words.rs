@@ -85,9 +85,18 @@ impl Words {
     pub fn counters(self) -> [&'static str; COUNTERS] {
         match self.lang {
             Lang::En => ["started", "met", "late", "breached", "running", "cancelled", "met %", "p50", "p90", "p99"],
-            Lang::Es => {
-                ["iniciados", "a tiempo", "tarde", "incumplidos", "en curso", "anulados", "% a tiempo", "p50", "p90", "p99"]
-            }
+            Lang::Es => [
+                "iniciados",
+                "a tiempo",
+                "tarde",
+                "incumplidos",
+                "en curso",
+                "anulados",
+                "% a tiempo",
+                "p50",
+                "p90",
+                "p99",
+            ],
         }
     }
 
@@ -120,9 +129,9 @@ impl Words {
             (self.by_step(Step::Month).to_owned(), &sla.by_month),
         ];
         groups.extend(sla.by_week.as_ref().map(|weeks| (self.by_step(Step::Week).to_owned(), weeks)));
-        groups.extend(sla.by.iter().map(|(attribute, groups)| {
-            (format!("{} {attribute}", self.say("by", "por")), groups)
-        }));
+        groups.extend(
+            sla.by.iter().map(|(attribute, groups)| (format!("{} {attribute}", self.say("by", "por")), groups)),
+        );
         groups
     }
 
@@ -166,7 +175,11 @@ impl Words {
     pub fn age(self, index: usize) -> String {
         let bound = |index: usize| {
             let ms = AGES_MS[index];
-            if ms % DAY_MS == 0 { self.lang.units(ms / DAY_MS, Unit::Day) } else { self.lang.units(ms / HOUR_MS, Unit::Hour) }
+            if ms % DAY_MS == 0 {
+                self.lang.units(ms / DAY_MS, Unit::Day)
+            } else {
+                self.lang.units(ms / HOUR_MS, Unit::Hour)
+            }
         };
         match (index, self.lang) {
             (0, Lang::En) => format!("under {}", bound(0)),
@@ -253,7 +266,11 @@ impl Words {
             .into_iter()
             .filter_map(|(count, word)| count.map(|count: u64| format!("{} {word}", self.count(count))))
             .collect();
-        let told = if told.is_empty() { self.say("not counted here", "no se cuentan aquí").to_owned() } else { told.join(", ") };
+        let told = if told.is_empty() {
+            self.say("not counted here", "no se cuentan aquí").to_owned()
+        } else {
+            told.join(", ")
+        };
         format!("{}: {told}", self.say("events", "eventos"))
     }
 
