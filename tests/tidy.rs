@@ -29,6 +29,7 @@ const LAYERS: [&[&str]; 8] = [
         "written_agreement",
         "history",
         "explain",
+        "suggest",
     ],
     &["cli"],
     &["main"],

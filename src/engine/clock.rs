@@ -67,6 +67,8 @@ pub struct Clock {
     pub cycle: u32,
     /// From where the allowance counts: the start, or the last restart.
     pub base: Timestamp,
+    /// Where the allowances before that one counted from, oldest first; not of folded facts.
+    pub bases_before: SmallVec<[Timestamp; 0]>,
     /// While a pause lasts before the deadline: what remains.
     pub deadline: Deadline,
     /// The deadline when the running pause began, so that a pause of no length changes nothing.
@@ -115,6 +117,7 @@ impl Clock {
             ordinal: 0,
             cycle: 0,
             base: start,
+            bases_before: SmallVec::new(),
             deadline: Deadline::At(Timestamp::MAX),
             before_pause: Timestamp::MAX,
             breached: false,
@@ -339,8 +342,8 @@ impl Clock {
         if std::mem::take(&mut self.rebased)
             && let Promise::Within(duration) = &self.promise(rules).promise
         {
-            self.base = end.at;
-            let due = self.due_after_pauses(self.promise(rules), duration, end.at);
+            self.restart(end.at);
+            let due = self.due_after_pauses(self.promise(rules), duration, self.base, end.at);
             self.allow(rules, due, end.at);
         }
         self.source_spoke |= after_end.source_spoke;
@@ -375,13 +378,18 @@ impl Clock {
         self.judge();
     }
 
-    /// The deadline that a target chosen at `now` gives, the pauses since the base taken into account. A pause that lasts
-    /// counts up to `now`.
-    pub(super) fn due_after_pauses(&self, target: &Target, duration: &Duration, now: Timestamp) -> Timestamp {
+    /// The allowance begins anew.
+    pub(super) fn restart(&mut self, now: Timestamp) {
+        self.bases_before.push(std::mem::replace(&mut self.base, now));
+    }
+
+    /// The deadline that a target chosen at `now` gives an allowance that counts from `base`, the pauses since then taken into
+    /// account. A pause that lasts counts up to `now`.
+    pub fn due_after_pauses(&self, target: &Target, duration: &Duration, base: Timestamp, now: Timestamp) -> Timestamp {
         let measure = Measure::of_target(target);
-        let mut due = add(&target.schedule, self.base, duration);
+        let mut due = add(&target.schedule, base, duration);
         for pause in &self.pauses {
-            let (from, to) = (pause.from.max(self.base), pause.to.unwrap_or(now));
+            let (from, to) = (pause.from.max(base), pause.to.unwrap_or(now));
             if from < to && from < due && due != Timestamp::MAX {
                 due = measure.add(to, measure.between(from, due));
             }

@@ -23,7 +23,7 @@ impl Fold {
         }
         let restarts = std::mem::take(&mut clock.rebased) && !clock.moved_by_source(rules);
         if restarts {
-            clock.base = at;
+            clock.restart(at);
         }
         let present = usize::from(clock.target);
         let moved = if sla.retarget && !clock.broken {
@@ -56,7 +56,7 @@ impl Fold {
         let clock = &self.clocks[index];
         let promised = &clock.rule(rules).targets[target];
         let due = match &promised.promise {
-            Promise::Within(duration) => clock.due_after_pauses(promised, duration, at),
+            Promise::Within(duration) => clock.due_after_pauses(promised, duration, clock.base, at),
             Promise::By(name) => self.instant_given(lead, name).unwrap_or(Timestamp::MAX),
         };
         let clock = &mut self.clocks[index];
