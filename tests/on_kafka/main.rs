@@ -9,8 +9,10 @@ mod brokers;
 mod changelog;
 mod chaos;
 mod dead_letters;
+mod http;
 mod members;
 mod outage;
+mod reload;
 mod standing;
 mod whole_run;
 

@@ -1,4 +1,4 @@
-//! What any test writes, held against the schemas. For test files to include: `mod schema_check;`.
+//! What any test writes, held against the schemas. For test targets to include.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;

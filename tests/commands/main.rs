@@ -1,0 +1,14 @@
+//! The commands that read recorded events, policies and calendars, as people run them.
+
+#[path = "../schema_check/mod.rs"]
+mod schema_check;
+#[path = "../shell/mod.rs"]
+mod shell;
+
+mod agreement;
+mod calendar;
+mod demo;
+mod history_formats;
+mod replay;
+mod replay_timelines;
+mod report;

@@ -1,0 +1,257 @@
+//! Leads told to people, in both languages, against the texts in `tests/data/explain`. Where one differs, what was told stands in
+//! the folder of the build that the message names: if it is right, copy it over the old one.
+
+use std::fs;
+use std::path::Path;
+
+use crate::timeline::{Timeline, activity, assigned, created, merged, play_with, status, tell, updated};
+use plazo::engine::LeadView;
+use plazo::explain;
+use plazo::language::Lang;
+use plazo::policy::{self, Policy};
+use serde_json::{Value, json};
+
+const HEAD: &str = r#"
+[agreement]
+name = "Lead management"
+effective_from = "2026-01-01T00:00:00-03:00"
+timezone = "America/Sao_Paulo"
+[[status]]
+name = "new"
+stage = "marketing_qualified"
+[[status]]
+name = "working"
+stage = "sales_accepted"
+[[status]]
+name = "on_hold"
+[[status]]
+name = "qualified"
+disposition = "qualified"
+[[status]]
+name = "unsuitable"
+disposition = "disqualified"
+[calendars.office]
+timezone = "America/Sao_Paulo"
+holidays = ["holidays.ics"]
+weekly = { mon = ["09:00-12:00", "13:00-18:00"], tue = ["09:00-12:00", "13:00-18:00"], wed = ["09:00-18:00"], thu = ["09:00-18:00"], fri = ["09:00-17:00"] }
+dates = { "2026-03-05" = ["13:00-18:00"] }
+"#;
+
+const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\nBEGIN:VEVENT\r\nUID:a\r\nDTSTART;VALUE=DATE:20260304\r\n\
+    SUMMARY:Founding day\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+
+const DISPOSITION: &str = r#"
+[[sla]]
+name = "disposition"
+promised_by = "Sales"
+promise = "Every lead is qualified or found unsuitable in time"
+calendar = "office"
+start = { on = "assigned" }
+stop = { disposition = "any" }
+pause = { status = ["on_hold"], at_most = "5 business days" }
+  [[sla.target]]
+  name = "promised date"
+  when = { respond_by = { present = true } }
+  by = "respond_by"
+  [[sla.target]]
+  name = "hot"
+  when = { source = ["demo_request", "webinar"], score = { at_least = 80 } }
+  within = "8 business hours"
+  [[sla.target]]
+  within = "2 business days"
+  [[sla.reminder]]
+  at = "50%"
+  [[sla.reminder]]
+  at = "1 business hour before"
+  [[sla.escalation]]
+  after = "0 hours"
+  notify = ["owner"]
+  [[sla.escalation]]
+  after = "4 business hours"
+  notify = ["manager", "sales operations"]
+  action = "reassign"
+"#;
+
+fn policy(text: &str) -> Policy {
+    policy::parse("agreement.toml", text, &|_| Ok(HOLIDAYS.to_owned())).unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+/// Holds what is told of a lead against the files of that name.
+#[track_caller]
+fn tells(name: &str, view: &LeadView) {
+    let mut differs = Vec::new();
+    for lang in [Lang::En, Lang::Es] {
+        let told = explain::text(view, lang);
+        let file = format!("{name}.{}.txt", lang.code());
+        let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/explain").join(&file);
+        if fs::read_to_string(&known).ok().as_deref() != Some(told.as_str()) {
+            let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explain");
+            fs::create_dir_all(&folder).expect("a folder of the build");
+            fs::write(folder.join(&file), &told).expect("a file of the build");
+            differs.push(format!("{} is not {}:\n{told}", folder.join(&file).display(), known.display()));
+        }
+    }
+    assert!(differs.is_empty(), "{}", differs.join("\n"));
+}
+
+fn plays(policy: &Policy, name: &str, script: impl Fn(&mut Timeline)) {
+    play_with(policy, None, |t| {
+        script(t);
+        tells(name, &t.lead("L1"));
+    });
+}
+
+fn json_of(view: &LeadView) -> Value {
+    serde_json::to_value(view).expect("JSON")
+}
+
+fn hot(owner: &str) -> crate::timeline::Told {
+    created().with("owner", owner).with("team", "north").with("attributes", json!({"source": "webinar", "score": 90}))
+}
+
+#[test]
+fn a_pause_over_a_holiday() {
+    plays(&policy(&format!("{HEAD}{DISPOSITION}")), "pause_over_a_holiday", |t| {
+        t.at("2 13:00", created().with("status", "new").with("attributes", json!({"source": "webinar", "score": 90})))
+            .at("2 13:05", assigned("ana").with("team", "north"))
+            .at("2 18:00", status("on_hold").with("reason", "asked us to call back"))
+            .at("5 17:30", status("working"))
+            .until("5 18:00");
+        let view = json_of(&t.lead("L1"));
+        let why = &view["clocks"][0]["why"];
+        let dates = json!([
+            {"date": "2026-03-04", "why": "holiday", "name": "Founding day", "hours": []},
+            {"date": "2026-03-05", "why": "own_hours", "hours": ["13:00-18:00"]}
+        ]);
+        assert_eq!(why["dates"], dates);
+        assert_eq!(why["pauses"][0]["status"], "on_hold");
+        let score = json!({"key": "score", "asks": {"at_least": 80.0}, "value": "90", "holds": true});
+        assert_eq!(why["targets"][1]["conditions"][0], score);
+        // What is counted is the allowance.
+        let instant = |value: &Value| value.as_str().and_then(|text| text.parse().ok()).map(plazo::time::Timestamp::ms);
+        let counted: i64 = why["counted"]
+            .as_array()
+            .expect("intervals")
+            .iter()
+            .map(|open| instant(&open["to"]).expect("an instant") - instant(&open["from"]).expect("an instant"))
+            .sum();
+        assert_eq!(counted, 8 * plazo::time::HOUR_MS);
+    });
+}
+
+#[test]
+fn a_late_event_that_retracts() {
+    plays(&policy(&format!("{HEAD}{DISPOSITION}")), "late_event_that_retracts", |t| {
+        t.at("2 12:00", hot("ana")).until("3 18:00").learnt("3 18:00", "2 20:00", status("qualified")).until("3 19:00");
+        let view = json_of(&t.lead("L1"));
+        let retracted = json!([{"type": "sla.breached", "count": 1}, {"type": "sla.escalated", "count": 2}]);
+        assert_eq!((&view["clocks"][0]["why"]["retracted"], &view["clocks"][0]["state"]), (&retracted, &"met".into()));
+    });
+}
+
+#[test]
+fn a_merged_lead() {
+    plays(&policy(&format!("{HEAD}{DISPOSITION}")), "merged_lead", |t| {
+        t.at("2 13:00", assigned("ana")).at("3 14:00", merged("L2"));
+    });
+}
+
+#[test]
+fn a_lead_moved_among_owners() {
+    let restart = DISPOSITION.replace("promised_by", "on_reassign = \"restart\"\npromised_by");
+    plays(&policy(&format!("{HEAD}{restart}")), "moved_among_owners", |t| {
+        t.at("2 13:00", hot("ana"))
+            .at("2 17:00", assigned("bruno"))
+            .at("3 13:00", assigned("").with("team", "south"))
+            .at("3 14:00", assigned("clara"))
+            .until("6 19:00");
+    });
+}
+
+#[test]
+fn a_deadline_that_the_source_gives() {
+    plays(&policy(&format!("{HEAD}{DISPOSITION}")), "deadline_by_the_source", |t| {
+        t.at("2 13:00", hot("ana"))
+            .at("2 14:00", updated("respond_by", "2026-03-05T18:00:00-03:00"))
+            .at("3 14:00", updated("respond_by", "2026-03-06T12:00:00-03:00"));
+    });
+}
+
+#[test]
+fn a_cadence() {
+    let cadence = r#"
+[[sla]]
+name = "follow_up"
+start = { status = ["working"] }
+stop = { disposition = "any" }
+recur = { activity = ["call", "email"] }
+  [[sla.target]]
+  within = "3 days"
+  [[sla.reminder]]
+  at = "1 day before"
+"#;
+    plays(&policy(&format!("{HEAD}{cadence}")), "cadence", |t| {
+        t.at("2 13:00", status("working").with("owner", "ana"))
+            .at("3 13:00", activity("call"))
+            .at("4 13:00", activity("email").with("by", "automation"))
+            .at("7 13:00", activity("email"))
+            .until("8 13:00");
+    });
+}
+
+#[test]
+fn a_clock_found_late() {
+    plays(&policy(&format!("{HEAD}{DISPOSITION}")), "found_late", |t| {
+        t.learnt("6 18:00", "2 12:00", hot("ana")).until("6 19:00");
+        let view = json_of(&t.lead("L1"));
+        assert_eq!(view["clocks"][0]["why"]["found_late"], true);
+        assert_eq!(view["clocks"][0]["reminders"][0]["reason"], "not_ahead");
+        assert_eq!(view["clocks"][0]["escalations"][0]["reason"], "superseded");
+    });
+}
+
+#[test]
+fn a_lead_under_two_versions() {
+    let first = policy(&format!("{HEAD}{DISPOSITION}"));
+    let head = HEAD.replace("2026-01-01T", "2026-03-03T").replace("Lead management", "Lead management, faster");
+    let second = policy(&format!("{head}{}", DISPOSITION.replace("8 business hours", "4 business hours")));
+    let both = Policy::of([first, second].into_iter().flat_map(|policy| policy.versions).collect());
+    plays(&both, "two_versions", |t| {
+        t.at("2 13:00", hot("ana"))
+            .at("2 19:00", status("unsuitable"))
+            .at("3 13:00", status("working"))
+            .until("3 15:00");
+    });
+}
+
+#[test]
+fn a_pause_that_lasts_no_longer_than_it_may() {
+    let bounded = DISPOSITION.replace("5 business days", "4 business hours");
+    plays(&policy(&format!("{HEAD}{bounded}")), "pause_used_up", |t| {
+        t.at("2 13:00", hot("ana")).at("2 14:00", status("on_hold")).until("3 12:30");
+    });
+}
+
+#[test]
+fn a_paused_lead() {
+    plays(&policy(&format!("{HEAD}{DISPOSITION}")), "paused", |t| {
+        t.at("2 13:00", assigned("ana")).at("3 14:00", status("on_hold")).until("3 15:00");
+        let next = json!({"at": "2026-03-11T14:00:00Z", "what": "pause_ends"});
+        assert_eq!(json_of(&t.lead("L1"))["clocks"][0]["next"], next);
+    });
+}
+
+#[test]
+fn a_clock_that_later_facts_took_away() {
+    plays(&policy(&format!("{HEAD}{DISPOSITION}")), "withdrawn_clock", |t| {
+        t.at("3 13:00", hot("ana")).until("4 13:00").learnt("4 14:00", "2 13:00", hot("ana"));
+    });
+}
+
+#[test]
+fn a_lead_without_a_clock() {
+    plays(&policy(&format!("{HEAD}{DISPOSITION}")), "no_clock", |t| {
+        t.at("2 13:00", created().with("status", "new"))
+            .at("2 14:00", tell("opportunity.created", json!({"opportunity_id": "O1", "value": 10})));
+    });
+}
