@@ -8,7 +8,7 @@
 //! - [`policy`]: the agreement, TOML -> checked types, every fault at once; [`language`]: how English and Spanish write things;
 //! - [`engine`]: the core that decides, without IO, clock or async. One packed record a lead, one pure function, a shard of leads;
 //! - [`config`] (settings) and [`view`] (what HTTP may see of a shell);
-//! - [`embedded`] (the shell without a broker: SQLite, one transaction a turn), [`worker`] (the shell on Kafka), [`api`] (HTTP), [`reload`] (another policy while it runs), [`history`] (recorded events of every format), [`replay`], [`report`], [`load`], [`demo`], [`schema`], [`suggest`] (targets from a history), [`written_agreement`] (the policy as people sign it), [`explain`] (a lead told to people);
+//! - [`embedded`] (the shell without a broker: SQLite, one transaction a turn), [`worker`] (the shell on Kafka), [`api`] (HTTP), [`reload`] (another policy while it runs), [`history`] (recorded events of every format), [`replay`], [`report`], [`comparison`] (two policies on one history), [`load`], [`demo`], [`schema`], [`suggest`] (targets from a history), [`written_agreement`] (the policy as people sign it), [`explain`] (a lead told to people);
 //! - [`cli`]: one file a command.
 //!
 //! The way of an event: POST -> decode or reject -> shard: what was due before it, then the fact -> turn (notices, changed
@@ -32,6 +32,7 @@ pub mod config;
 pub mod view;
 
 pub mod api;
+pub mod comparison;
 pub mod demo;
 pub mod embedded;
 pub mod explain;

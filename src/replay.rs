@@ -67,11 +67,21 @@ impl Replay {
         event: Result<Event<'_>, Rejection>,
         take: &mut TakeNotices<'_>,
     ) -> io::Result<Option<Rejection>> {
+        match event {
+            Ok(event) => self.apply(&event, take),
+            Err(rejection) => {
+                self.position += 1;
+                Ok(Some(self.reject(rejection)))
+            }
+        }
+    }
+
+    /// The same of an event that could be read.
+    ///
+    /// # Errors
+    /// Where `take` fails.
+    pub fn apply(&mut self, event: &Event<'_>, take: &mut TakeNotices<'_>) -> io::Result<Option<Rejection>> {
         self.position += 1;
-        let event = match event {
-            Ok(event) => event,
-            Err(rejection) => return Ok(Some(self.reject(rejection))),
-        };
         let append = event.recorded_time.unwrap_or(event.time);
         if self.until.is_some_and(|until| append > until) {
             self.counts.after_until += 1;
@@ -79,7 +89,7 @@ impl Replay {
         }
         self.last = self.last.max(append);
         self.advance(append, take)?;
-        let applied = self.shard.apply(&event, append, (0, self.position));
+        let applied = self.shard.apply(event, append, (0, self.position));
         if self.position.is_multiple_of(TURN) {
             self.hand_on(take)?;
         }

@@ -4,6 +4,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
+use crate::comparison::{ChangeJson, ComparisonJson};
 use crate::engine::NoticeKind;
 use crate::engine::notice::{
     Breached, CloudEvent, DeadlineMoved, Ended, Escalated, MassDisposition, Paused, PingPong, Reminder, Resumed,
@@ -126,11 +127,14 @@ fn output(kind: NoticeKind) -> Schema {
     }
 }
 
-/// Every schema's name: the event types, in and out, and the report.
+/// What commands write.
+const REPORTS: [&str; 3] = ["report", "comparison", "comparison.change"];
+
+/// Every schema's name: the event types, in and out, and the reports.
 pub fn names() -> Vec<String> {
     let inputs = FactKind::ALL.map(|kind| kind.type_name().to_owned());
     let outputs = NoticeKind::ALL.map(|kind| kind.name().to_owned());
-    inputs.into_iter().chain(outputs).chain(["report".to_owned()]).collect()
+    inputs.into_iter().chain(outputs).chain(REPORTS.map(str::to_owned)).collect()
 }
 
 /// A schema by name.
@@ -141,7 +145,13 @@ pub fn find(name: &str) -> Option<Value> {
     if let Some(kind) = NoticeKind::ALL.into_iter().find(|kind| kind.name() == name) {
         return Some(event(output(kind), name, &format!("{name} (topic {})", kind.topic())));
     }
-    (name == "report").then(|| Value::from(written::<ReportJson>()))
+    let report = match name {
+        "report" => written::<ReportJson>(),
+        "comparison" => written::<ComparisonJson>(),
+        "comparison.change" => written::<ChangeJson>(),
+        _ => return None,
+    };
+    Some(Value::from(report))
 }
 
 /// The text of a schema's file.

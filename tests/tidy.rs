@@ -22,6 +22,7 @@ const LAYERS: [&[&str]; 8] = [
         "reload",
         "replay",
         "report",
+        "comparison",
         "load",
         "demo",
         "notify",

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{ENVIRONMENT, FAULT, tell_load_error, usage, written};
+use crate::comparison::{self, Comparison};
 use crate::config::Settings;
 use crate::embedded::reader::{Contents, Reader};
 use crate::engine::{RecordError, Rules};
@@ -41,6 +42,30 @@ pub struct ReportChoice {
 impl ReportChoice {
     pub fn collector<'r>(&self, rules: &'r Rules, as_of: Timestamp) -> Collector<'r> {
         Collector::new(rules, as_of, &self.by, self.holder).over(self.period).telling(self.breaches)
+    }
+
+    pub fn lang(&self) -> Lang {
+        self.lang
+    }
+
+    /// Whether two policies can be compared so; why not.
+    pub fn comparable(&self) -> Result<(), &'static str> {
+        match self.period.only {
+            // By one policy alone a clock may be due in it.
+            Some(_) => Err("two policies are compared over the whole history: --period month or week"),
+            None => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// Where `out` fails.
+    pub fn write_comparison(&self, comparison: &Comparison, mut out: impl Write) -> io::Result<()> {
+        match self.report {
+            Form::Text => comparison::write_text(comparison, self.lang, &mut out)?,
+            Form::Json => comparison::write_json(comparison, self.lang, &mut out)?,
+            Form::Csv => comparison::write_csv(comparison, &mut out)?,
+        }
+        out.flush()
     }
 
     /// # Errors

@@ -49,7 +49,7 @@ impl Teller {
         self.zone = outer;
     }
 
-    fn standing(&self, clock: &ClockView) -> &'static str {
+    pub(super) fn standing(&self, clock: &ClockView) -> &'static str {
         match (clock.state, clock.reason.is_some()) {
             (Standing::Met, _) => self.lang.say("met in time", "cumplido a tiempo"),
             (Standing::MetLate, _) => self.lang.say("met late", "cumplido tarde"),
@@ -81,7 +81,7 @@ impl Teller {
     }
 
     /// `3 hours of open time`.
-    fn measured(&self, clock: &ClockView, ms: i64) -> String {
+    pub(super) fn measured(&self, clock: &ClockView, ms: i64) -> String {
         let span = self.lang.span(ms);
         match clock.explanation.measure {
             "open" => format!("{span} {}", self.lang.say("of open time", "de horario hábil")),

@@ -1,6 +1,7 @@
 //! A lead told to people: the timeline that a manager can read to a rep, in English and Spanish. All that it says is in the
 //! [`LeadView`], which is also the JSON; here stand sentences alone.
 
+mod changes;
 mod clocks;
 mod marks;
 mod targets;
@@ -12,6 +13,8 @@ use crate::engine::explain::FactView;
 use crate::engine::why::{RetractedView, WithdrawnView};
 use crate::language::Lang;
 use crate::time::{MINUTE_MS, Timestamp};
+
+pub use changes::{Told, change};
 
 /// A fact that was learnt within this time of its happening was not late for anybody.
 const PROMPT_MS: i64 = MINUTE_MS;

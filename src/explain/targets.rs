@@ -27,16 +27,7 @@ impl Teller {
         } else {
             format!(" \"{}\"", chosen.target)
         };
-        let because = match (chosen.conditions.is_empty(), before.is_empty()) {
-            (true, true) => String::new(),
-            (true, false) => {
-                lang.say(", because no other target fits", ", porque ninguna otra meta corresponde").to_owned()
-            }
-            (false, _) => {
-                let held: Vec<String> = chosen.conditions.iter().map(|condition| self.condition(condition)).collect();
-                format!("{} {}", lang.say(", because", ", porque"), lang.and(&held))
-            }
-        };
+        let because = self.because(chosen, !before.is_empty());
         self.line(2, &format!("{}{named}: {promise}{because}.", lang.say("Target", "Meta")));
         for target in before {
             let failed = target.conditions.iter().find(|condition| !condition.holds);
@@ -57,7 +48,22 @@ impl Teller {
         }
     }
 
-    fn promise(&self, target: &TargetView) -> String {
+    /// Why this target: `, because score is 90 (at least 80)`. Of several, the last holds where no other does.
+    pub(super) fn because(&self, chosen: &TargetView, of_several: bool) -> String {
+        let lang = self.lang;
+        match (chosen.conditions.is_empty(), of_several) {
+            (true, false) => String::new(),
+            (true, true) => {
+                lang.say(", because no other target fits", ", porque ninguna otra meta corresponde").to_owned()
+            }
+            (false, _) => {
+                let held: Vec<String> = chosen.conditions.iter().map(|condition| self.condition(condition)).collect();
+                format!("{} {}", lang.say(", because", ", porque"), lang.and(&held))
+            }
+        }
+    }
+
+    pub(super) fn promise(&self, target: &TargetView) -> String {
         match (&target.within, &target.by) {
             (Some(within), _) => match Duration::parse(within) {
                 Ok(duration) => self.lang.within(&duration),

@@ -114,6 +114,11 @@ impl<'r> Collector<'r> {
         self
     }
 
+    /// What was read last.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
     /// # Errors
     /// Where the bytes are no record.
     pub fn add(&mut self, record: &[u8]) -> Result<(), RecordError> {

@@ -30,7 +30,7 @@ macro_rules! counters {
         #[derive(Serialize, JsonSchema)]
         $(#[$attribute])*
         #[schemars(deny_unknown_fields)]
-        struct $name {
+        pub(crate) struct $name {
             /// met + met_late + breached + running + cancelled
             started: u64,
             /// Stopped at or before `due_at`.
@@ -98,6 +98,11 @@ counters! {
         /// How many more there are.
         breaches_left_out: u64,
     }
+}
+
+/// The counters of some clocks, for whoever writes them beside others.
+pub(crate) fn counters_of(tally: &Tally) -> TallyJson {
+    TallyJson::of(tally)
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -219,7 +224,7 @@ pub struct ReportJson {
 }
 
 /// An object whose keys keep their order.
-struct Ordered<T>(Vec<(String, T)>);
+pub(crate) struct Ordered<T>(pub(crate) Vec<(String, T)>);
 
 impl<T: Serialize> Serialize for Ordered<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

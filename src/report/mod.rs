@@ -5,7 +5,7 @@
 
 mod collect;
 mod csv;
-mod json;
+pub(crate) mod json;
 mod period;
 mod text;
 mod words;
@@ -70,6 +70,10 @@ pub struct Tally {
 }
 
 impl Tally {
+    pub const fn nothing() -> Self {
+        Tally { met: 0, met_late: 0, breached: 0, running: 0, cancelled: 0, open_ms: Vec::new() }
+    }
+
     pub fn started(&self) -> u64 {
         self.met + self.met_late + self.breached + self.running + self.cancelled
     }
@@ -87,7 +91,7 @@ impl Tally {
         PERCENTS.map(|percent| sorted.get((percent * sorted.len()).div_ceil(100).saturating_sub(1)).copied())
     }
 
-    fn count(&mut self, standing: Standing, open_ms: i64) {
+    pub fn count(&mut self, standing: Standing, open_ms: i64) {
         match standing {
             Standing::Met => self.met += 1,
             Standing::MetLate => self.met_late += 1,
