@@ -1,6 +1,7 @@
 //! `plazo replay` of two policies: one pass over the history, both reports side by side.
 
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use super::ReplayArgs;
 use crate::cli::history_args::{Stop, create, tell_unread};
@@ -75,6 +76,9 @@ fn tell(args: &ReplayArgs, [a, b]: [&Replay; 2], as_of: Timestamp) -> Result<(),
     })?;
     if let Some(out) = &mut changed {
         out.flush().map_err(Stop::cannot_write)?;
+    }
+    if args.changed.as_deref() == Some(Path::new("-")) {
+        return Ok(());
     }
     let out = BufWriter::new(io::stdout());
     args.report.write_comparison(&compared, out).map_err(Stop::cannot_write)
