@@ -264,7 +264,21 @@ const QUALIFIED: &str = "status_changed 03T12:00 to=qualified";
 /// What the policies differ in, the history, in what the clocks differ, and the reason in both languages.
 type Reason<'c> = (&'c [(&'c str, &'c str)], &'c [&'c str], &'c [&'c str], &'c str, &'c str);
 
-const REASONS: [Reason<'static>; 12] = [
+const REASONS: [Reason<'static>; 14] = [
+    (
+        &[("start = { on = \"created\" }", "start = { on = \"assigned\" }")],
+        &["assigned 02T15:00 owner=ana"],
+        &["clock"],
+        "Only B starts this clock, Mon, 2 Mar 2026, 15:00 (assigned to ana).",
+        "Solo B inicia este reloj, el lun, 2 mar 2026, 15:00 (asignado a ana).",
+    ),
+    (
+        &[("[[status]]\nname = \"waiting\"\n", "[[status]]\nname = \"waiting\"\n[[status]]\nname = \"odd\"\n")],
+        &["created 02T10:00 status=odd owner=ana"],
+        &["clock"],
+        "Only B knows this lead; A refused its events.",
+        "Solo B conoce este lead; A rechazó sus eventos.",
+    ),
     (
         &[("source = \"webinar\"", "source = \"fair\"")],
         &[CREATED, QUALIFIED],
@@ -467,4 +481,25 @@ fn wrong_usage_and_faulty_policies_are_told_before_anything_is_read() {
     let output = case.run("", &[]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(1) && told.contains("b.toml:") && told.contains("\"8 hours\""), "{told}");
+}
+
+#[test]
+fn a_paused_clock_and_a_running_one_have_one_verdict() {
+    let edits = [("pause = { status = [\"waiting\"] }\n", ""), ("\"8 business hours\"", "\"80 business hours\"")];
+    let case = Case::new(&edits);
+    let report = json_of(&case.run(&history(&[CREATED, "status_changed 02T11:00 to=waiting"]), &["--report", "json"]));
+    let sla = &report["slas"]["disposition"];
+    assert_eq!((&sla["a"]["running"], &sla["b"]["running"], &sla["changes"]), (&1.into(), &1.into(), &json!([])));
+}
+
+#[test]
+fn a_lead_that_only_b_knows_counts_under_b() {
+    let case = Case::new(&[("name = \"waiting\"\n", "name = \"waiting\"\n[[status]]\nname = \"odd\"\n")]);
+    let events = history(&["created 02T10:00 status=odd owner=ana"]);
+    let report = json_of(&case.run(&events, &["--report", "json"]));
+    let sla = &report["slas"]["disposition"];
+    assert_eq!((&sla["a"]["started"], &sla["b"]["breached"]), (&0.into(), &1.into()));
+    assert_eq!(sla["by_owner"]["ana"]["difference"]["breached"], 1);
+    assert_eq!(sla["segments"][0]["target_a"], "(no clock)");
+    assert_eq!(sla["changes"], json!([{"a": null, "b": "breached", "clocks": 1}]));
 }
