@@ -5,7 +5,7 @@
     expected.py incident_event_log.zip > expected_whole_log.csv
 
 The promise: the first Resolved or Closed row, by time, ties by place in the file, at most H hours after `opened_at`. An incident
-counts under the group that its stopping row names, and in the month of opened_at + H hours.
+counts under the group that its stopping row names, and in the month of opened_at + H hours. The SLA is called by its hours.
 """
 import csv, io, math, sys, zipfile
 from collections import defaultdict
@@ -49,7 +49,7 @@ for number, start in opened.items():
         for key in (("", ""), ("team", "(none)" if group == "?" else group), ("month", due.strftime("%Y-%m"))):
             cells[(hours, *key)].append(taken)
 
-print("hours,group_by,group,started,met,met_late,breached,running,cancelled,met_share,p50,p90,p99")
+print("sla,group_by,group,started,met,met_late,breached,running,cancelled,met_share,open_seconds_p50,open_seconds_p90,open_seconds_p99")
 for (hours, by, group), taken in sorted(cells.items()):
     met = sum(in_time for in_time, _ in taken)
     seconds = sorted(seconds for _, seconds in taken)
