@@ -5,7 +5,7 @@ CASES  ?= 10000000
 PLAZO  ?= $(CARGO) run $(LOCKED) --release --quiet --
 ARGS   ?=
 
-.PHONY: demo run test fuzz chaos lint simulate bench bench-kafka kafka kafka-libs
+.PHONY: demo run test examples fuzz chaos lint simulate bench bench-kafka kafka kafka-libs
 
 # Apache Kafka from Maven Central, for the tests on a real broker.
 KAFKA_LIBS = target/kafka-libs
@@ -19,6 +19,10 @@ run:
 
 test: lint kafka-libs
 	$(CARGO) test $(LOCKED)
+
+# The files of examples/ that are not written by hand.
+examples:
+	PLAZO="$(PLAZO)" sh examples/make.sh
 
 # The long tests on brokers: members are killed 30 times (PLAZO_KILLS) under each group protocol, any one of three brokers is killed; PLAZO_SEED repeats a run.
 chaos: kafka-libs

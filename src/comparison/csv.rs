@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use super::Comparison;
 use crate::report::Tally;
 
-const COUNTERS: [(&str, fn(&Tally) -> u64); 6] = [
+type Counter = fn(&Tally) -> u64;
+
+const COUNTERS: [(&str, Counter); 6] = [
     ("started", Tally::started),
     ("met", |tally| tally.met),
     ("met_late", |tally| tally.met_late),

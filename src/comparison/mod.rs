@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 
 pub use self::csv::write_csv;
 pub use json::{ChangeJson, ComparisonJson, change_json, to_json, write_json};
-pub use pairs::{Asked, Comparing, compare};
+pub use pairs::{Asked, Comparing, TakeChange, compare};
 pub use text::write_text;
 
 /// Changed clocks that a report lists unless told otherwise.

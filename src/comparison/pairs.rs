@@ -10,12 +10,15 @@ use crate::replay::{Counts, Replay};
 use crate::report::{Collector, SlaReport, Tally};
 use crate::time::Timestamp;
 
+/// Takes changed clocks, one after the other.
+pub type TakeChange<'t> = dyn FnMut(&Change) -> io::Result<()> + 't;
+
 /// What of the changes a comparison keeps and hands on.
 pub struct Asked<'t> {
     /// Changed clocks that the comparison keeps.
     pub first: usize,
     /// Takes all of them, in order.
-    pub take: Option<&'t mut dyn FnMut(&Change) -> io::Result<()>>,
+    pub take: Option<&'t mut TakeChange<'t>>,
 }
 
 /// Why a comparison ended early.

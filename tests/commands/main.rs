@@ -7,8 +7,11 @@ mod shell;
 
 mod agreement;
 mod calendar;
+mod compare;
 mod demo;
+mod examples;
 mod history_formats;
+mod incident_log;
 mod replay;
 mod replay_timelines;
 mod report;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::ReplayArgs;
 use crate::cli::history_args::{Stop, create, tell_unread};
-use crate::comparison::{self, Asked, Change, Comparing};
+use crate::comparison::{self, Asked, Change, Comparing, TakeChange};
 use crate::engine::Outbox;
 use crate::event::{Event, Rejection};
 use crate::history::BadLines;
@@ -64,7 +64,7 @@ fn tell(args: &ReplayArgs, [a, b]: [&Replay; 2], as_of: Timestamp) -> Result<(),
         serde_json::to_writer(&mut *out, &comparison::change_json(change, args.report.lang()))?;
         out.write_all(b"\n")
     };
-    let take = args.changed.is_some().then_some(&mut write as &mut dyn FnMut(&Change) -> io::Result<()>);
+    let take = args.changed.is_some().then_some(&mut write as &mut TakeChange<'_>);
     // The changed clocks take the place of the breaches.
     let collectors = [a, b].map(|replay| args.report.collector(replay.rules(), as_of).telling(0));
     let asked = Asked { first: args.show, take };

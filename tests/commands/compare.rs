@@ -1,14 +1,13 @@
 //! `plazo replay` of two policies: both reports side by side, and every clock whose verdict changed, with the reason.
 
-#[path = "schema_check/mod.rs"]
-mod schema_check;
-
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
+
+use crate::schema_check;
 
 fn data(name: &str) -> String {
     let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
