@@ -41,7 +41,8 @@ pub struct ReportChoice {
 
 impl ReportChoice {
     pub fn collector<'r>(&self, rules: &'r Rules, as_of: Timestamp) -> Collector<'r> {
-        Collector::new(rules, as_of, &self.by, self.holder).over(self.period).telling(self.breaches)
+        let collector = Collector::new(rules, as_of, &self.by, self.holder).over(self.period).telling(self.breaches);
+        if self.report == Form::Html { collector.explaining(self.lang) } else { collector }
     }
 
     pub fn lang(&self) -> Lang {

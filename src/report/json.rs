@@ -50,6 +50,7 @@ macro_rules! counters {
         }
 
         impl $name {
+            #[allow(clippy::too_many_arguments, reason = "one for each key, in their order")]
             fn of(tally: &Tally, $($field: $type),*) -> Self {
                 let [p50, p90, p99] = tally.quantiles_ms().map(|quantile| quantile.map(Seconds));
                 $name {

@@ -6,6 +6,7 @@
 mod collect;
 mod csv;
 pub(crate) mod json;
+mod page;
 mod period;
 mod text;
 mod words;
@@ -25,6 +26,7 @@ use crate::time::{DAY_MS, HOUR_MS, Timestamp};
 pub use self::csv::write_csv;
 pub use collect::{Collector, MOST_BREACHES};
 pub use json::{ReportJson, to_json, write_json};
+pub use page::write_html;
 pub use period::{Period, Span, Step};
 pub use text::write_text;
 
@@ -45,6 +47,8 @@ pub enum Form {
     Text,
     Json,
     Csv,
+    /// One page that needs nothing else
+    Html,
 }
 
 /// Under whom a clock is counted.
@@ -248,5 +252,6 @@ pub fn write(report: &Report, form: Form, lang: Lang, out: impl Write) -> io::Re
         Form::Text => write_text(report, lang, out),
         Form::Json => write_json(report, out),
         Form::Csv => write_csv(report, out),
+        Form::Html => write_html(report, lang, out),
     }
 }

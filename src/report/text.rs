@@ -105,7 +105,7 @@ fn held(words: Words, sla: &SlaReport, out: &mut impl Write) -> io::Result<()> {
     for (owner, held) in owners.iter().take(MOST_GROUPS) {
         let shares = [share(held.open_ms, all.open_ms), share(held.breached_ms, all.breached_ms)];
         let [open, breached] = shares.map(|share| words.percent(share));
-        table.row(format!("    {}", words.group(owner)), vec![words.span(Some(held.open_ms)), open, breached]);
+        table.row(format!("    {}", words.owner(owner)), vec![words.span(Some(held.open_ms)), open, breached]);
     }
     if owners.len() > MOST_GROUPS {
         table.title(format!("    {}", words.more(owners.len() - MOST_GROUPS)));

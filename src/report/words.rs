@@ -25,7 +25,7 @@ impl Words {
         Words { lang, zone }
     }
 
-    fn say(self, en: &'static str, es: &'static str) -> &'static str {
+    pub(super) fn say(self, en: &'static str, es: &'static str) -> &'static str {
         self.lang.say(en, es)
     }
 
@@ -61,7 +61,7 @@ impl Words {
         self.lang.whole(i64::try_from(count).unwrap_or(i64::MAX))
     }
 
-    fn counted(self, count: u64, one: &str, several: &str) -> String {
+    pub(super) fn counted(self, count: u64, one: &str, several: &str) -> String {
         self.lang.counted(i64::try_from(count).unwrap_or(i64::MAX), one, several)
     }
 
@@ -118,6 +118,11 @@ impl Words {
             FOLDED => self.say("(folded)", "(plegados)").to_owned(),
             name => name.to_owned(),
         }
+    }
+
+    /// An owner; nobody is a word of ours.
+    pub fn owner(self, name: &str) -> String {
+        if name == NONE { self.say("(nobody)", "(nadie)").to_owned() } else { name.to_owned() }
     }
 
     /// All groupings of an SLA, by what each is.

@@ -17,7 +17,7 @@ use crate::language::Lang;
 use crate::policy::Version;
 
 pub use document::{Block, Document, Line, Section};
-pub use html::{HtmlError, html};
+pub use html::{HtmlError, html, render};
 pub use markdown::markdown;
 
 use words::Words;

@@ -1,5 +1,7 @@
 //! The commands that read recorded events, policies and calendars, as people run them.
 
+#[path = "../browser/mod.rs"]
+mod browser;
 #[path = "../schema_check/mod.rs"]
 mod schema_check;
 #[path = "../shell/mod.rs"]
@@ -12,6 +14,7 @@ mod demo;
 mod examples;
 mod history_formats;
 mod incident_log;
+mod pages;
 mod replay;
 mod replay_timelines;
 mod report;

@@ -4,18 +4,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::shell::{Engine, Setup, assigned, status};
 use serde_json::Value;
 
-fn root() -> &'static Path {
+use crate::shell::{self, Engine, Setup, assigned, status};
+
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn data(name: &str) -> String {
+pub fn data(name: &str) -> String {
     root().join("tests/data/report").join(name).to_str().expect("UTF-8").to_owned()
 }
 
-fn plazo(arguments: &[&str], directory: &Path) -> Output {
+pub fn plazo(arguments: &[&str], directory: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_plazo"))
         .args(arguments)
         .env("PLAZO__EMBEDDED__DIRECTORY", directory)
@@ -24,7 +25,7 @@ fn plazo(arguments: &[&str], directory: &Path) -> Output {
         .expect("the binary runs")
 }
 
-fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
