@@ -29,7 +29,7 @@ for (const element of document.body.querySelectorAll('*')) {
 const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 for (let text = texts.nextNode(); text; text = texts.nextNode()) {
   if (text.parentElement.closest('svg') || !shown(text.parentElement)) continue;
-  for (const word of text.data.matchAll(/[\p{L}\p{N}_]{1,12}(?![^\s.,:;])/gu)) {
+  for (const word of text.data.matchAll(/[\p{L}\p{N}]{1,11}(?![^\s.,:;])/gu)) {
     if (word.index > 0 && /[^\s(]/.test(text.data[word.index - 1])) continue;
     const range = document.createRange();
     range.setStart(text, word.index);

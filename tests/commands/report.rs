@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::shell::{self, Engine, Setup, assigned, status};
+use crate::shell::{Engine, Setup, assigned, status};
 
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
