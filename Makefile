@@ -5,7 +5,7 @@ CASES  ?= 10000000
 PLAZO  ?= $(CARGO) run $(LOCKED) --release --quiet --
 ARGS   ?=
 
-.PHONY: demo run test examples fuzz chaos lint simulate bench bench-kafka kafka kafka-libs
+.PHONY: demo run test browser examples fuzz chaos lint simulate bench bench-kafka kafka kafka-libs
 
 # Apache Kafka from Maven Central, for the tests on a real broker.
 KAFKA_LIBS = target/kafka-libs
@@ -17,8 +17,12 @@ demo:
 run:
 	$(PLAZO) run $(ARGS)
 
-test: lint kafka-libs
+test: lint kafka-libs browser
 	$(CARGO) test $(LOCKED)
+
+# Chromium and its driver, in which the tests open the pages.
+browser:
+	@tests/browser/get
 
 # The files of examples/ that are not written by hand.
 examples:

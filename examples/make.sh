@@ -10,6 +10,8 @@ plazo load --leads 200 --seed 2027 --spacing 36000 > history.ndjson
 # What did the agreement bring?
 plazo replay --policy policy.toml --events history.ndjson > replay.txt
 plazo replay --policy policy.toml --events history.ndjson --report json --by source > replay.json
+plazo replay --policy policy.toml --events history.ndjson --html --by source > report.html
+plazo replay --policy policy.toml --events history.ndjson --html --lang es --period week --breaches 3 > report.es.html
 
 # What would the draft change, for whom and why?
 plazo replay --policy policy.toml --policy draft.toml --events history.ndjson --changed changed.ndjson > comparison.txt

@@ -22,6 +22,9 @@ use crate::view::ReadFault;
 pub struct ReportChoice {
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     report: Form,
+    /// One self-contained page with plots: the same as --report html
+    #[arg(long, conflicts_with = "report")]
+    html: bool,
     /// Group by what this attribute was at the clock's start; may be given several times
     #[arg(long, value_name = "ATTRIBUTE")]
     by: Vec<String>,
@@ -42,7 +45,11 @@ pub struct ReportChoice {
 impl ReportChoice {
     pub fn collector<'r>(&self, rules: &'r Rules, as_of: Timestamp) -> Collector<'r> {
         let collector = Collector::new(rules, as_of, &self.by, self.holder).over(self.period).telling(self.breaches);
-        if self.report == Form::Html { collector.explaining(self.lang) } else { collector }
+        if self.form() == Form::Html { collector.explaining(self.lang) } else { collector }
+    }
+
+    fn form(&self) -> Form {
+        if self.html { Form::Html } else { self.report }
     }
 
     pub fn lang(&self) -> Lang {
@@ -51,18 +58,19 @@ impl ReportChoice {
 
     /// Whether two policies can be compared so; why not.
     pub fn comparable(&self) -> Result<(), &'static str> {
-        match self.period.only {
+        match (self.form(), self.period.only) {
             // By one policy alone a clock may be due in it.
-            Some(_) => Err("two policies are compared over the whole history: --period month or week"),
-            None => Ok(()),
+            (_, Some(_)) => Err("two policies are compared over the whole history: --period month or week"),
+            (Form::Html, None) => Err("two policies are compared as text, json or csv; a page tells of one"),
+            (_, None) => Ok(()),
         }
     }
 
     /// # Errors
     /// Where `out` fails.
     pub fn write_comparison(&self, comparison: &Comparison, mut out: impl Write) -> io::Result<()> {
-        match self.report {
-            Form::Text => comparison::write_text(comparison, self.lang, &mut out)?,
+        match self.form() {
+            Form::Text | Form::Html => comparison::write_text(comparison, self.lang, &mut out)?,
             Form::Json => comparison::write_json(comparison, self.lang, &mut out)?,
             Form::Csv => comparison::write_csv(comparison, &mut out)?,
         }
@@ -72,7 +80,7 @@ impl ReportChoice {
     /// # Errors
     /// Where `out` fails.
     pub fn write(&self, report: &Report, out: impl Write) -> io::Result<()> {
-        report::write(report, self.report, self.lang, out)
+        report::write(report, self.form(), self.lang, out)
     }
 }
 
@@ -81,6 +89,7 @@ Examples:
   plazo report
   plazo report --period week --by source --lang es
   plazo report --period 2026-11 --report csv > november.csv
+  plazo report --html --lang es > informe.html
   plazo report --config plazo.toml --report json
 
 It reads the store that the settings name (embedded.directory), whether the engine runs or not, and changes nothing in it.";

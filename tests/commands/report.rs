@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use quick_xml::Reader;
+use quick_xml::events::Event;
 use serde_json::Value;
 
 use crate::shell::{Engine, Setup, assigned, status};
@@ -117,7 +119,7 @@ fn a_history_of_nothing_is_a_report_of_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let empty = folder.path().join("empty.ndjson");
     fs::write(&empty, "").expect("written");
-    for form in ["text", "json", "csv"] {
+    for form in ["text", "json", "csv", "html"] {
         let arguments =
             ["replay", "--policy", &data("policy.toml"), "--events", empty.to_str().expect("UTF-8"), "--report", form];
         assert!(stdout(&plazo(&arguments, root())).contains("disposition"), "{form}");
@@ -203,4 +205,109 @@ fn a_store_that_is_not_there_not_ours_or_of_another_policy_is_told() {
     fs::write(&policy, crate::shell::POLICY.replace("8 hours", "9 hours")).expect("written");
     let (code, told) = ask(&policy);
     assert!(code == Some(1) && told.contains("+ within = \"9 hours\"") && told.contains("--policy"), "{told}");
+}
+
+/// The texts of a page's elements of this name, in order; where the page is no XML, why.
+fn texts_of(page: &str, name: &str) -> Vec<String> {
+    let mut reader = Reader::from_str(page);
+    let (mut texts, mut depth): (Vec<String>, usize) = (Vec::new(), 0);
+    loop {
+        let at = reader.buffer_position();
+        match reader.read_event().unwrap_or_else(|error| panic!("at {at}: {error}")) {
+            Event::Start(start) if depth > 0 || start.name().as_ref() == name => {
+                if depth == 0 {
+                    texts.push(String::new());
+                }
+                depth += 1;
+            }
+            Event::End(_) => depth = depth.saturating_sub(1),
+            Event::Text(text) if depth > 0 => {
+                texts.last_mut().expect("begun").push_str(&text);
+            }
+            Event::GeneralRef(reference) if depth > 0 => {
+                let sign = match &*reference {
+                    "lt" => "<".to_owned(),
+                    "gt" => ">".to_owned(),
+                    "amp" => "&".to_owned(),
+                    "quot" | "#34" => "\"".to_owned(),
+                    "#x27" | "apos" => "'".to_owned(),
+                    "#x2f" => "/".to_owned(),
+                    other => panic!("&{other};"),
+                };
+                texts.last_mut().expect("begun").push_str(&sign);
+            }
+            Event::Eof => return texts,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn names_with_markup_stay_text_in_the_page_and_its_plots() {
+    let page = replay(&["--html", "--by", "source", "--breaches", "99"]);
+    assert!(!page.contains("<script"), "a name became a script");
+    assert!(!page.contains("<b>"), "a lead became markup");
+    let all = [texts_of(&page, "th"), texts_of(&page, "text"), texts_of(&page, "title")];
+    let [heads, labels, titles] = all.map(|texts| texts.iter().map(|text| text.trim().to_owned()).collect::<Vec<_>>());
+    for name in ["<script>alert(1)</script>", "Ñandú & Co"] {
+        assert!(heads.iter().any(|text| text == name) && labels.iter().any(|text| text == name), "{name}");
+    }
+    assert_eq!(titles[0], "Compliance report: Marketing & Sales <2026>");
+}
+
+#[test]
+fn the_page_says_what_the_json_says() {
+    for (lang, numbers) in [("en", ["72.73%", "45h00m"]), ("es", ["72,73\u{a0}%", "45h00m"])] {
+        let page = replay(&["--report", "html", "--lang", lang]);
+        let rows: Vec<String> = texts_of(&page, "tr").iter().map(|row| row.trim().to_owned()).collect();
+        let sla = &replay_json(&[])["slas"]["disposition"];
+        let decimal = |share: &Value| format!("{:.2}", share.as_f64().expect("a share") * 100.0);
+        for (name, owner) in sla["by_owner"].as_object().expect("owners") {
+            let counts = ["started", "met", "met_late", "breached", "running", "cancelled"];
+            let mut row = counts.iter().fold(name.clone(), |row, key| format!("{row}{}", owner[key]));
+            let share = decimal(&owner["met_share"]);
+            row.push_str(&if lang == "es" { share.replace('.', ",") } else { share });
+            assert!(rows.iter().any(|told| told.starts_with(&row)), "{row} is not in {rows:?}");
+        }
+        let paragraphs = texts_of(&page, "p");
+        assert!(paragraphs.iter().any(|text| text.contains(numbers[0])), "{paragraphs:?}");
+        assert!(rows.iter().any(|text| text.contains(numbers[1])));
+        assert_eq!(texts_of(&page, "pre").len(), texts_of(&page, "details").len());
+    }
+}
+
+#[test]
+fn sentences_are_right_of_one_and_of_many() {
+    let text = |lang: &str, leads: u32, ended: &str| -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (policy, events) = (folder.path().join("policy.toml"), folder.path().join("events.ndjson"));
+        fs::write(&policy, crate::shell::POLICY).expect("written");
+        let lead = |n: u32| {
+            let (begun, id) = (assigned(&format!("{n}-1"), &format!("L{n}"), "09:00:00"), format!("{n}-2"));
+            format!("{begun}\n{}\n", status(&id, &format!("L{n}"), "qualified", ended))
+        };
+        fs::write(&events, (0..leads).map(lead).collect::<String>()).expect("written");
+        let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+        let arguments = ["replay", "--policy", &path(&policy), "--events", &path(&events), "--html", "--lang", lang];
+        texts_of(&stdout(&plazo(&arguments, root())), "p")[1..3].to_vec()
+    };
+    assert_eq!(
+        text("en", 1, "10:00:00"),
+        ["1 clock started: 1 was met in time.", "Met in time: 100.00% of the one that was judged."]
+    );
+    assert_eq!(
+        text("en", 2, "18:00:00"),
+        ["2 clocks started: 2 stopped late.", "Met in time: 0.00% of the 2 that were judged."]
+    );
+    assert_eq!(
+        text("es", 1, "18:00:00"),
+        ["Se inició 1 reloj: 1 se detuvo tarde.", "A tiempo: el 0,00\u{a0}% del único que ya tiene veredicto."]
+    );
+    assert_eq!(
+        text("es", 2, "10:00:00"),
+        [
+            "Se iniciaron 2 relojes: 2 se detuvieron a tiempo.",
+            "A tiempo: el 100,00\u{a0}% de los 2 que ya tienen veredicto."
+        ]
+    );
 }
