@@ -101,6 +101,13 @@ impl Replay {
         Ok(None)
     }
 
+    /// Says which leads the next events are about ([`Shard::warm`]).
+    pub fn warm(&self, lead_ids: &[&str]) {
+        if !lead_ids.is_empty() {
+            self.shard.warm(lead_ids.iter().copied());
+        }
+    }
+
     fn reject(&mut self, rejection: Rejection) -> Rejection {
         *self.counts.rejected.entry(rejection.reason.name()).or_default() += 1;
         rejection

@@ -14,7 +14,7 @@ use crate::calendar::Duration;
 use crate::event::csv::CsvMap;
 use crate::event::xes::XesMap;
 use crate::event::{Event, MapFault, Rejection};
-use crate::history::{self, BadLines, HistoryError, Place};
+use crate::history::{self, BadLines, Coming, HistoryError, Place};
 use crate::replay::Counts;
 use crate::time::Timestamp;
 
@@ -76,6 +76,12 @@ pub fn share(text: &str) -> Result<u32, String> {
     Ok((number * 10_000.0).round() as u32)
 }
 
+/// Takes an event, or why it could not be read; its refusal, if it is refused.
+pub type TakeEvent<'t> = dyn FnMut(Result<Event<'_>, Rejection>) -> io::Result<Option<Rejection>> + 't;
+
+/// The same, told which leads the next events are about.
+pub type TakeAhead<'t> = dyn FnMut(&[&str], Result<Event<'_>, Rejection>) -> io::Result<Option<Rejection>> + 't;
+
 /// Why a command ended early.
 pub enum Stop {
     /// Whoever read its output has seen enough.
@@ -135,11 +141,12 @@ impl HistoryArgs {
     }
 
     /// Hands every event of the history to `take`, which gives back its refusal if it refused it. What was refused.
-    pub fn read(
-        &self,
-        form: &history::Form,
-        take: &mut dyn FnMut(Result<Event<'_>, Rejection>) -> io::Result<Option<Rejection>>,
-    ) -> Result<BadLines, Stop> {
+    pub fn read(&self, form: &history::Form, take: &mut TakeEvent<'_>) -> Result<BadLines, Stop> {
+        self.read_ahead(form, &mut |_, event| take(event))
+    }
+
+    /// The same, and with the first event of some the leads of all of them.
+    pub fn read_ahead(&self, form: &history::Form, take: &mut TakeAhead<'_>) -> Result<BadLines, Stop> {
         let file = self.name();
         let mut bad = BadLines::new(&file);
         let mut rejected = self.rejected.as_deref().map(create).transpose()?;
@@ -151,8 +158,8 @@ impl HistoryArgs {
         };
         let bar = progress(&self.events);
         history::with_reader(&self.events, &bar, |reader| {
-            history::read(reader, &file, form, &mut |place, event| {
-                let refused = take(event)?;
+            history::read(reader, &file, form, &mut |Coming { place, leads_ahead }, event| {
+                let refused = take(leads_ahead, event)?;
                 bad.count(place, refused.as_ref());
                 refused.map_or(Ok(()), |rejection| refuse(place, &rejection))
             })

@@ -87,7 +87,10 @@ fn replay(args: &ReplayArgs, policy: Policy) -> Result<BadLines, Stop> {
         }
         Ok(())
     };
-    let bad = args.history.read(&form, &mut |event| replay.event(event, &mut take))?;
+    let bad = args.history.read_ahead(&form, &mut |leads, event| {
+        replay.warm(leads);
+        replay.event(event, &mut take)
+    })?;
     let end = replay.finish(&mut take).map_err(Stop::cannot_write)?;
     if let Some(out) = &mut notices {
         out.flush().map_err(Stop::cannot_write)?;

@@ -5,14 +5,14 @@
 
 mod bad;
 mod guess;
+mod lines;
 mod source;
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 
 use crate::event::csv::{CsvError, CsvMap, read_csv};
 use crate::event::xes::{XesError, XesMap, read_xes};
-use crate::event::{self, Event, Exported, Rejection};
-use crate::replay::Lines;
+use crate::event::{Event, Exported, Rejection};
 
 pub use bad::{BadLines, MOST_LISTED};
 pub use guess::{Guess, USUAL_ROWS, guess};
@@ -61,8 +61,16 @@ impl HistoryError {
     }
 }
 
+/// What is known of an event beside itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Coming<'c> {
+    pub place: Place,
+    /// With the first event of some: the leads that all of them are about. A shard that reads them at once is quicker.
+    pub leads_ahead: &'c [&'c str],
+}
+
 /// Takes every event, or why it was refused, in the order in which a replay wants them.
-pub type Take<'t> = dyn FnMut(Place, Result<Event<'_>, Rejection>) -> io::Result<()> + 't;
+pub type Take<'t> = dyn FnMut(Coming<'_>, Result<Event<'_>, Rejection>) -> io::Result<()> + 't;
 
 /// Reads a whole history. `file` is what errors call it.
 ///
@@ -70,16 +78,7 @@ pub type Take<'t> = dyn FnMut(Place, Result<Event<'_>, Rejection>) -> io::Result
 /// [`HistoryError`]: the medium fails, `take` fails, or nothing in the file can be read.
 pub fn read(reader: &mut dyn Read, file: &str, form: &Form, take: &mut Take<'_>) -> Result<(), HistoryError> {
     match form {
-        Form::Ndjson => {
-            let mut lines = Lines::new(BufReader::with_capacity(1 << 16, reader));
-            let mut index = 0;
-            while let Some((number, line)) = lines.next().map_err(|error| HistoryError::read(file, error))? {
-                let event = line.and_then(event::decode);
-                take(Place { line: number, index }, event).map_err(HistoryError::Taken)?;
-                index += 1;
-            }
-            Ok(())
-        }
+        Form::Ndjson => lines::read_lines(reader, file, take),
         Form::Csv(map) => match read_csv(reader, map) {
             Ok(exported) => hand_on(&exported, take),
             Err(CsvError::Io(error)) => Err(HistoryError::read(file, error)),
@@ -97,11 +96,12 @@ pub fn read(reader: &mut dyn Read, file: &str, form: &Form, take: &mut Take<'_>)
 fn hand_on(exported: &Exported, take: &mut Take<'_>) -> Result<(), HistoryError> {
     for refused in &exported.rejected {
         let place = Place { line: refused.line, index: refused.row.saturating_sub(1) };
-        take(place, Err(refused.rejection.clone())).map_err(HistoryError::Taken)?;
+        take(Coming { place, leads_ahead: &[] }, Err(refused.rejection.clone())).map_err(HistoryError::Taken)?;
     }
     for (index, event) in exported.iter().enumerate() {
         let (line, row) = exported.place(index);
-        take(Place { line, index: row.saturating_sub(1) }, Ok(event)).map_err(HistoryError::Taken)?;
+        let place = Place { line, index: row.saturating_sub(1) };
+        take(Coming { place, leads_ahead: &[] }, Ok(event)).map_err(HistoryError::Taken)?;
     }
     Ok(())
 }

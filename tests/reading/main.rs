@@ -8,6 +8,7 @@ mod csv_read;
 mod event_decode;
 mod event_forms;
 mod language;
+mod lines;
 mod policy_docs;
 mod policy_faults;
 mod policy_reading;
