@@ -76,6 +76,7 @@ pub fn share(text: &str) -> Result<u32, String> {
     Ok((number * 10_000.0).round() as u32)
 }
 
+#[allow(dead_code, reason = "commands that look at no shard")]
 /// Takes an event, or why it could not be read; its refusal, if it is refused.
 pub type TakeEvent<'t> = dyn FnMut(Result<Event<'_>, Rejection>) -> io::Result<Option<Rejection>> + 't;
 
@@ -141,6 +142,7 @@ impl HistoryArgs {
     }
 
     /// Hands every event of the history to `take`, which gives back its refusal if it refused it. What was refused.
+    #[allow(dead_code, reason = "commands that look at no shard")]
     pub fn read(&self, form: &history::Form, take: &mut TakeEvent<'_>) -> Result<BadLines, Stop> {
         self.read_ahead(form, &mut |_, event| take(event))
     }
