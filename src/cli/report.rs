@@ -1,5 +1,6 @@
-//! `plazo report`: compliance of an engine's history, read from its store.
+//! `plazo report`: compliance of an engine's history, read from its store; on Kafka, from its topics.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,14 +9,17 @@ use clap::Args;
 
 use super::{ENVIRONMENT, FAULT, tell_load_error, usage, written};
 use crate::comparison::{self, Comparison};
-use crate::config::Settings;
+use crate::config::{Kafka, Settings};
 use crate::embedded::reader::{Contents, Reader};
 use crate::engine::{RecordError, Rules};
 use crate::language::Lang;
-use crate::policy::{self, Policy, kept};
+use crate::policy::kept::{self, KeptVersion};
+use crate::policy::{self, Policy};
 use crate::report::{self, Collector, Events, Form, Holder, MOST_BREACHES, Period, Report};
 use crate::time::Timestamp;
 use crate::view::ReadFault;
+use crate::worker::dead_letters;
+use crate::worker::state::State;
 
 /// What a report counts, and how it is written
 #[derive(Args, Clone, Debug)]
@@ -92,7 +96,8 @@ Examples:
   plazo report --html --lang es > informe.html
   plazo report --config plazo.toml --report json
 
-It reads the store that the settings name (embedded.directory), whether the engine runs or not, and changes nothing in it.";
+It reads the store that the settings name (embedded.directory) or, with kafka.brokers, the changelog and the dead letters; whether
+the engine runs or not, and changes nothing there.";
 
 /// Compliance of an engine's history: per SLA, team, owner, target, month or week
 #[derive(Args, Clone, Debug)]
@@ -110,19 +115,19 @@ pub struct ReportArgs {
 
 /// Why there is no report.
 enum Stop {
-    Read(ReadFault),
+    Environment(String),
     Fault(String),
 }
 
 impl From<ReadFault> for Stop {
     fn from(fault: ReadFault) -> Self {
-        Stop::Read(fault)
+        Stop::Environment(fault.to_string())
     }
 }
 
 impl From<RecordError> for Stop {
     fn from(error: RecordError) -> Self {
-        Stop::Read(ReadFault::Store(error.to_string()))
+        Stop::Environment(error.to_string())
     }
 }
 
@@ -136,7 +141,11 @@ pub fn run(args: &ReportArgs) -> ExitCode {
         Err(error) => return tell_load_error(&error),
     };
     let rules = Rules::new(policy.into());
-    match from_store(args, &settings, &rules) {
+    let report = match &settings.kafka {
+        None => from_store(args, &settings, &rules),
+        Some(kafka) => from_topics(args, &settings, kafka, &rules),
+    };
+    match report {
         Ok(report) => {
             let mut out = BufWriter::new(io::stdout());
             written(args.choice.write(&report, &mut out).and_then(|()| out.flush()))
@@ -145,8 +154,8 @@ pub fn run(args: &ReportArgs) -> ExitCode {
             eprintln!("plazo: {message}");
             ExitCode::from(FAULT)
         }
-        Err(Stop::Read(fault)) => {
-            eprintln!("plazo: {fault}");
+        Err(Stop::Environment(message)) => {
+            eprintln!("plazo: {message}");
             ExitCode::from(ENVIRONMENT)
         }
     }
@@ -163,7 +172,7 @@ fn from_store(args: &ReportArgs, settings: &Settings, rules: &Rules) -> Result<R
     }
     let url = settings.http.url();
     let begin = |contents: Contents| -> Result<(Collector<'_>, Events), Stop> {
-        same_policy(&contents, &rules.policy)?;
+        same_policy(&contents.kept_policy, &rules.policy, contents.watermark)?;
         let events = Events { accepted: Some(contents.accepted), duplicate: None, rejected: Some(contents.rejected) };
         Ok((args.choice.collector(rules, contents.watermark).linking(Some(url)), events))
     };
@@ -171,12 +180,36 @@ fn from_store(args: &ReportArgs, settings: &Settings, rules: &Rules) -> Result<R
     Ok(collector.finish(events)?)
 }
 
+/// The changelog has the state, the dead letters what was refused; how many events were accepted no topic says.
+fn from_topics(args: &ReportArgs, settings: &Settings, kafka: &Kafka, rules: &Rules) -> Result<Report, Stop> {
+    let state = State::read(kafka).map_err(|fault| Stop::Environment(fault.to_string()))?;
+    let Some(as_of) = state.watermark() else {
+        let changelog = &kafka.topics.changelog;
+        return Err(Stop::Environment(format!("{changelog} holds no state yet: `plazo run` begins it")));
+    };
+    for kept in state.kept_policies() {
+        same_policy(kept, &rules.policy, as_of)?;
+    }
+    let mut rejected = BTreeMap::new();
+    dead_letters::visit(kafka, |letter| {
+        if !letter.is_resubmitted {
+            *rejected.entry(letter.reason).or_default() += 1;
+        }
+    })
+    .map_err(|error| Stop::Environment(format!("{}: {error}", kafka.topics.dead_letters)))?;
+    let mut collector = args.choice.collector(rules, as_of).linking(Some(settings.http.url()));
+    for (record, watermark) in state.records() {
+        collector.add_as_of(record, watermark)?;
+    }
+    Ok(collector.finish(Events { accepted: None, duplicate: None, rejected: Some(rejected) })?)
+}
+
 /// Clocks are counted by the policy that governs them, not by an edited one.
-fn same_policy(contents: &Contents, policy: &Policy) -> Result<(), Stop> {
-    if contents.kept_policy.is_empty() {
+fn same_policy(kept: &[KeptVersion], policy: &Policy, as_of: Timestamp) -> Result<(), Stop> {
+    if kept.is_empty() {
         return Ok(());
     }
-    match kept::difference(&contents.kept_policy, policy, contents.watermark) {
+    match kept::difference(kept, policy, as_of) {
         None => Ok(()),
         Some(difference) => Err(Stop::Fault(format!(
             "the policy is not the one that the clocks are governed by{difference}\ngive the engine's own with --policy"

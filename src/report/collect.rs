@@ -25,16 +25,17 @@ type BreachKey = (Reverse<Timestamp>, String, Timestamp, u32);
 /// The breaches that are told, each with the record it is read from again at the end.
 #[derive(Debug, Default)]
 struct Latest {
-    kept: BTreeMap<BreachKey, Box<[u8]>>,
+    kept: BTreeMap<BreachKey, (Box<[u8]>, Timestamp)>,
 }
 
 impl Latest {
-    fn offer(&mut self, most: usize, due: Timestamp, lead: &Lead, clock: &Clock, record: &[u8]) {
+    fn offer(&mut self, most: usize, due: Timestamp, lead: &Lead, clock: &Clock, record: (&[u8], Timestamp)) {
         let full = self.kept.len() >= most;
         if full && self.kept.last_key_value().is_none_or(|(last, _)| due < last.0.0) {
             return;
         }
-        self.kept.insert((Reverse(due), lead.lead_id().to_owned(), clock.start, clock.ordinal), record.into());
+        let key = (Reverse(due), lead.lead_id().to_owned(), clock.start, clock.ordinal);
+        self.kept.insert(key, (record.0.into(), record.1));
         if full {
             self.kept.pop_last();
         }
@@ -122,7 +123,14 @@ impl<'r> Collector<'r> {
     /// # Errors
     /// Where the bytes are no record.
     pub fn add(&mut self, record: &[u8]) -> Result<(), RecordError> {
-        let as_of = self.report.as_of;
+        self.add_as_of(record, self.report.as_of)
+    }
+
+    /// Judges a lead at an instant of its own, where parts of an engine have come further than others.
+    ///
+    /// # Errors
+    /// Where the bytes are no record.
+    pub fn add_as_of(&mut self, record: &[u8], as_of: Timestamp) -> Result<(), RecordError> {
         self.reading.read(self.rules, record, as_of)?;
         let Reading { lead, fold } = &self.reading;
         let period = self.report.period;
@@ -136,7 +144,7 @@ impl<'r> Collector<'r> {
             count_clock(self.rules, lead, clock, &counted, as_of, report);
             if let (Standing::MetLate | Standing::Breached, Some(due)) = (counted.standing, counted.due) {
                 report.breach_count += 1;
-                self.latest[family].offer(self.most_breaches, due, lead, clock, record);
+                self.latest[family].offer(self.most_breaches, due, lead, clock, (record, as_of));
             }
         }
         // Which month those would have been due in is not known.
@@ -157,9 +165,8 @@ impl<'r> Collector<'r> {
     pub fn finish(self, events: impl Into<Events>) -> Result<Report, RecordError> {
         let Collector { rules, mut report, holder, latest, explain, mut reading, .. } = self;
         report.events = events.into();
-        let as_of = report.as_of;
         for (family, ((_, sla), latest)) in (0_u16..).zip(report.slas.iter_mut().zip(latest)) {
-            for ((_, lead_id, start, ordinal), record) in latest.kept {
+            for ((_, lead_id, start, ordinal), (record, as_of)) in latest.kept {
                 reading.read(rules, &record, as_of)?;
                 let Reading { lead, fold } = &reading;
                 let same = |clock: &&Clock| clock.family == family && clock.start == start && clock.ordinal == ordinal;

@@ -1,6 +1,7 @@
 //! What a partition of the changelog holds, and the shard that is made of it. No IO: what was read comes in.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::de::DeserializeOwned;
 
@@ -69,7 +70,7 @@ impl Contents {
     /// Where it is not of this engine.
     pub fn take(
         &mut self,
-        plan: &Plan,
+        place: &dyn fmt::Display,
         offset: i64,
         key: Option<&[u8]>,
         value: Option<&[u8]>,
@@ -80,14 +81,24 @@ impl Contents {
                 self.leads.insert(Box::from(key), Box::from(value));
             }
             (Some(key), None) => drop(self.leads.remove(key)),
-            (Some(META), Some(value)) => self.meta = Some(parse(plan, "meta", value)?),
-            (Some(POLICY), Some(value)) => self.policy = Some(parse(plan, "policy", value)?),
+            (Some(META), Some(value)) => self.meta = Some(parse(place, "meta", value)?),
+            (Some(POLICY), Some(value)) => self.policy = Some(parse(place, "policy", value)?),
             _ => {
-                let told = format!("{} at {offset} holds a record of no known kind", place(plan));
+                let told = format!("{place} at {offset} holds a record of no known kind");
                 return Err(RestoreFault::Refused(told));
             }
         }
         Ok(())
+    }
+
+    /// The records of its leads, by id.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.leads.values().map(AsRef::as_ref)
+    }
+
+    /// The policy that its clocks are governed by.
+    pub fn policy(&self) -> &[KeptVersion] {
+        self.policy.as_deref().unwrap_or_default()
     }
 
     /// There is nothing to read below this offset; `false` if that was known.
@@ -143,13 +154,13 @@ impl Contents {
     }
 }
 
-fn place(plan: &Plan) -> String {
+pub(super) fn place(plan: &Plan) -> String {
     format!("{}/{}", plan.kafka.topics.changelog, plan.partition)
 }
 
-fn parse<T: DeserializeOwned>(plan: &Plan, what: &str, value: &[u8]) -> Result<T, RestoreFault> {
+fn parse<T: DeserializeOwned>(place: &dyn fmt::Display, what: &str, value: &[u8]) -> Result<T, RestoreFault> {
     serde_json::from_slice(value)
-        .map_err(|error| RestoreFault::Refused(format!("the {what} record of {} cannot be read: {error}", place(plan))))
+        .map_err(|error| RestoreFault::Refused(format!("the {what} record of {place} cannot be read: {error}")))
 }
 
 #[cfg(test)]
@@ -220,7 +231,7 @@ mod tests {
         running
             .write(&plan.kafka, &mut |record| {
                 if record.topic == plan.kafka.topics.changelog {
-                    contents.take(plan, offset, record.key, record.value)?;
+                    contents.take(&place(plan), offset, record.key, record.value)?;
                     offset += 1;
                 }
                 Ok::<(), RestoreFault>(())
@@ -250,8 +261,18 @@ mod tests {
     }
 
     #[test]
+    fn a_lead_that_was_dropped_is_not_there() {
+        let mut contents = Contents::new(0);
+        let mut take = |offset, key: &[u8], value: Option<&[u8]>| contents.take(&"c/0", offset, Some(key), value);
+        take(0, b"=L1", Some(b"one")).expect("a record");
+        take(1, b"=L2", Some(b"two")).expect("a record");
+        take(2, b"=L1", None).expect("a tombstone");
+        assert_eq!(contents.records().collect::<Vec<_>>(), [b"two"]);
+    }
+
+    #[test]
     fn a_record_of_no_known_kind_refuses_the_shard() {
-        let taken = Contents::new(0).take(&plan(), 7, Some(b"x"), Some(b"y"));
+        let taken = Contents::new(0).take(&place(&plan()), 7, Some(b"x"), Some(b"y"));
         assert!(matches!(taken, Err(RestoreFault::Refused(told)) if told.contains("plazo.changelog/0 at 7")));
     }
 }

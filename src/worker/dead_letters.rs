@@ -1,18 +1,16 @@
 //! The topic of dead letters, read and sent again: each goes back to the input that it came from, in one transaction with a mark
 //! in its own partition of the topic, so that it is sent again once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rdkafka::Message;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
-use rdkafka::topic_partition_list::Offset;
 
 use super::client::{self, LogContext};
-use super::monotonic;
+use super::committed;
 use crate::config::Kafka;
 use crate::time::Timestamp;
 
@@ -28,7 +26,6 @@ const RESUBMITTED: &str = "plazo_resubmitted";
 const OWN: [&str; 6] = [REASON, DETAIL, TOPIC, PARTITION, OFFSET, CUT];
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(100);
 /// Letters of one transaction.
 const BATCH: usize = 500;
 
@@ -107,60 +104,16 @@ fn marked(message: &BorrowedMessage<'_>) -> Option<i64> {
 pub fn visit(kafka: &Kafka, mut see: impl FnMut(Letter)) -> KafkaResult<()> {
     let reader = client::reader(kafka, "plazo-dead-letters", "read_committed")?;
     let topic = &kafka.topics.dead_letters;
-    let metadata = reader.fetch_metadata(Some(topic), PATIENCE)?;
-    let known = metadata.topics().first().filter(|topic| topic.error().is_none());
-    let known = known.ok_or(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition))?;
-    let mut ends = BTreeMap::new();
-    for partition in known.partitions() {
-        let (low, high) = reader.fetch_watermarks(topic, partition.id(), PATIENCE)?;
-        if low < high {
-            ends.insert(partition.id(), (low, high));
-        }
-    }
+    let ends = committed::ends(&reader, topic)?;
     let mut marks = BTreeSet::new();
-    read(&reader, topic, &ends, |message| {
+    committed::read(&reader, topic, &ends, |message| {
         marks.extend(marked(message).map(|offset| (message.partition(), offset)));
     })?;
-    read(&reader, topic, &ends, |message| {
+    committed::read(&reader, topic, &ends, |message| {
         if marked(message).is_none() {
             see(Letter::of(message, &marks));
         }
     })
-}
-
-fn read(
-    reader: &BaseConsumer<LogContext>,
-    topic: &str,
-    ends: &BTreeMap<i32, (i64, i64)>,
-    mut see: impl FnMut(&BorrowedMessage<'_>),
-) -> KafkaResult<()> {
-    for (&partition, &(low, high)) in ends {
-        reader.assign(&client::list([(topic.to_owned(), partition, Offset::Offset(low))])?)?;
-        let (mut position, mut moved_at) = (low, monotonic());
-        while position < high {
-            match reader.poll(POLL).transpose()? {
-                Some(message) => {
-                    if message.offset() >= high {
-                        break;
-                    }
-                    position = message.offset() + 1;
-                    moved_at = monotonic();
-                    see(&message);
-                }
-                // The last offsets may be markers of transactions.
-                None => {
-                    let told = reader.position()?;
-                    if let Some(Offset::Offset(offset)) = told.find_partition(topic, partition).map(|at| at.offset()) {
-                        position = offset.max(position);
-                    }
-                }
-            }
-            if moved_at.elapsed() > PATIENCE {
-                return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Sends letters to their inputs again, and marks them; whole transactions of [`BATCH`] each. Gives how many are done.

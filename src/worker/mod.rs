@@ -12,6 +12,7 @@
 pub mod changelog;
 pub mod client;
 pub mod clock_guard;
+pub mod committed;
 pub mod contents;
 pub mod dead_letters;
 pub mod directory;
@@ -27,6 +28,7 @@ pub mod running;
 pub mod scan;
 pub mod shards;
 pub mod shell;
+pub mod state;
 pub mod topics;
 pub mod transaction;
 pub mod watchdog;

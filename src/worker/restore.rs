@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::Offset;
 
 use super::client::{self, LogContext};
-use super::contents::{Contents, RestoreFault, Restored};
+use super::contents::{self, Contents, RestoreFault, Restored};
 use super::{changelog, monotonic, prober};
 use crate::config::Kafka;
 use crate::engine;
@@ -141,6 +141,7 @@ impl Plan {
             reader.assign(&client::list([(changelog.clone(), self.partition, Offset::Offset(low))])?)?;
             passed.to_read.store((bound - low).unsigned_abs(), Ordering::Relaxed);
         }
+        let place = contents::place(self);
         let mut moved_at = monotonic();
         while contents.position() < bound && !enough(&contents) {
             if stop.load(Ordering::Relaxed) {
@@ -148,7 +149,7 @@ impl Plan {
             }
             match reader.poll(POLL) {
                 Some(Ok(message)) => {
-                    contents.take(self, message.offset(), message.key(), message.payload())?;
+                    contents.take(&place, message.offset(), message.key(), message.payload())?;
                     passed.read.store((contents.position() - low).unsigned_abs(), Ordering::Relaxed);
                     moved_at = monotonic();
                 }

@@ -40,5 +40,5 @@ fn the_examples_are_what_their_commands_make() {
         assert!(readme.contains(&format!("`{name}`")), "README.md says nothing of {name}");
     }
     let bytes: usize = kept.values().map(Vec::len).sum();
-    assert!(kept["history.ndjson"].len() < 300_000 && bytes < 1_400_000, "{bytes} bytes");
+    assert!(kept["history.ndjson"].len() < 300_000 && bytes < 1_000_000, "{bytes} bytes");
 }

@@ -112,7 +112,7 @@ impl<'a> Site<'a> {
     }
 
     /// The binary with these arguments and the settings of an instance.
-    fn command(&self, args: &[&str], instance: &str) -> Command {
+    pub fn command(&self, args: &[&str], instance: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plazo"));
         command.args(args).arg("--config").arg(self.settings(instance)).stdin(Stdio::null());
         command

@@ -13,6 +13,7 @@ mod http;
 mod members;
 mod outage;
 mod reload;
+mod report;
 mod standing;
 mod whole_run;
 
