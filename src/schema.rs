@@ -12,6 +12,7 @@ use crate::engine::notice::{
 };
 use crate::event::FactKind;
 use crate::report::ReportJson;
+use crate::suggest::SuggestionJson;
 use crate::time::Timestamp;
 
 /// An input event, as its producer writes it. Attributes and keys beyond these are tolerated.
@@ -128,7 +129,7 @@ fn output(kind: NoticeKind) -> Schema {
 }
 
 /// What commands write.
-const REPORTS: [&str; 3] = ["report", "comparison", "comparison.change"];
+const REPORTS: [&str; 4] = ["report", "comparison", "comparison.change", "suggestion"];
 
 /// Every schema's name: the event types, in and out, and the reports.
 pub fn names() -> Vec<String> {
@@ -149,6 +150,7 @@ pub fn find(name: &str) -> Option<Value> {
         "report" => written::<ReportJson>(),
         "comparison" => written::<ComparisonJson>(),
         "comparison.change" => written::<ChangeJson>(),
+        "suggestion" => written::<SuggestionJson>(),
         _ => return None,
     };
     Some(Value::from(report))

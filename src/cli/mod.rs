@@ -15,6 +15,7 @@ pub mod replay;
 pub mod report;
 pub mod run;
 pub mod schema;
+pub mod suggest;
 pub mod topics;
 
 use std::io::Write;
@@ -48,6 +49,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Check(check::CheckArgs),
     Replay(replay::ReplayArgs),
+    Suggest(suggest::SuggestArgs),
     Report(report::ReportArgs),
     Agreement(agreement::AgreementArgs),
     /// Add, subtract and measure durations as the policy does
@@ -67,6 +69,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Suggest(args) => suggest::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Agreement(args) => agreement::run(&args),
         Command::Calendar(args) => calendar::run(&args),

@@ -298,7 +298,7 @@ fn count_dropped(dropped: &Dropped, report: &mut SlaReport) {
 }
 
 /// The value that an attribute had at an instant, by the facts up to it in the same life of the lead.
-fn attribute_at<'l>(lead: &'l Lead, name: &str, at: Timestamp) -> Option<&'l str> {
+pub fn attribute_at<'l>(lead: &'l Lead, name: &str, at: Timestamp) -> Option<&'l str> {
     let facts = lead.facts.iter().take_while(|fact| fact.time <= at);
     let mut value = lead.folded.as_ref().and_then(|folded| folded.attribute(lead, name));
     for fact in facts {

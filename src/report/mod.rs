@@ -9,7 +9,7 @@ pub(crate) mod json;
 mod page;
 mod period;
 mod text;
-mod words;
+pub mod words;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -24,7 +24,7 @@ use crate::replay::Counts;
 use crate::time::{DAY_MS, HOUR_MS, Timestamp};
 
 pub use self::csv::write_csv;
-pub use collect::{Collector, MOST_BREACHES};
+pub use collect::{Collector, MOST_BREACHES, attribute_at};
 pub use json::{ReportJson, to_json, write_json};
 pub use page::write_html;
 pub use period::{Period, Span, Step};

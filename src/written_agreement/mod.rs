@@ -14,7 +14,7 @@ mod promise;
 mod words;
 
 use crate::language::Lang;
-use crate::policy::Version;
+use crate::policy::{Condition, Version};
 
 pub use document::{Block, Document, Line, Section};
 pub use html::{HtmlError, html, render};
@@ -29,6 +29,11 @@ pub struct Edition<'v> {
     /// Its number among the versions of its directory, from 1, and how many there are.
     pub number: (usize, usize),
     pub before: Option<&'v Version>,
+}
+
+/// The leads that a target's conditions name: `Every lead from “webinar”`. `others`: targets for some leads stand before it.
+pub fn leads(when: &[Condition], others: bool, lang: Lang) -> String {
+    Words::new(lang).leads(when, others)
 }
 
 /// The agreement in writing.
