@@ -121,6 +121,11 @@ impl HistoryArgs {
         self.events.display().to_string()
     }
 
+    /// Its name without the folders, which differ from machine to machine.
+    pub fn file_name(&self) -> String {
+        self.events.file_name().map_or_else(|| self.name(), |name| name.to_string_lossy().into_owned())
+    }
+
     /// How the history is written, with its map.
     pub fn form(&self) -> Result<history::Form, Stop> {
         let text = |path: &PathBuf| std::fs::read_to_string(path).map_err(Stop::io("read", path));
@@ -142,7 +147,6 @@ impl HistoryArgs {
     }
 
     /// Hands every event of the history to `take`, which gives back its refusal if it refused it. What was refused.
-    #[allow(dead_code, reason = "commands that look at no shard")]
     pub fn read(&self, form: &history::Form, take: &mut TakeEvent<'_>) -> Result<BadLines, Stop> {
         self.read_ahead(form, &mut |_, event| take(event))
     }

@@ -80,7 +80,7 @@ fn find(args: &SuggestArgs, version: Version, dimensions: Vec<Dimension>) -> Res
     let mut replay = Replay::new(without_deadlines(&version), args.history.until, args.history.future_tolerance);
     let bad = args.history.read(&form, &mut |event| replay.event(event, &mut |_| Ok(())))?;
     let end = replay.finish(&mut |_| Ok(())).map_err(Stop::cannot_write)?;
-    let question = Question { history: args.history.name(), wished_ppm: args.met, dimensions };
+    let question = Question { history: args.history.file_name(), wished_ppm: args.met, dimensions };
     let counts = replay.counts.clone();
     let found = suggest::suggest(question, version, (replay.rules(), replay.shard()), end, counts);
     let suggestion = found.map_err(|error| Stop::Environment(error.to_string()))?;

@@ -115,7 +115,7 @@ fn own_target(words: Words<'_>, original: &Table, found: &TargetFinding, index: 
     when.insert(words.dimension(segment.dimension).name(), value);
     when.fmt();
     let within = table.remove("within");
-    let inner = format!("{indent}  ");
+    let inner = self::indent(original.key("within").and_then(|key| key.leaf_decor().prefix()));
     let rest: Vec<(String, Item)> = table.iter().map(|(key, item)| (key.to_owned(), item.clone())).collect();
     table.clear();
     table.insert("when", Item::Value(when.into()));

@@ -65,7 +65,7 @@ impl Scale {
             (Unit::Open, Duration::Open { ms }) | (Unit::Elapsed, Duration::Elapsed { ms }) => Some(2 * ms),
             (Unit::BusinessDays, Duration::BusinessDays(days))
             | (Unit::Days, Duration::Days(days))
-            | (Unit::EndOfBusinessDays, Duration::EndOfBusinessDays(days)) => Some(i64::from(*days)),
+            | (Unit::EndOfBusinessDays, Duration::EndOfBusinessDays(days)) => Some(i64::from(*days) * DAY_MS),
             _ => None,
         }
     }
@@ -96,47 +96,57 @@ impl Scale {
         }
     }
 
-    /// The smallest place whose deadline, counted from `base`, is at `end` or after it (`beyond`: after it).
+    /// The smallest place whose deadline, counted from `base`, is at `end` or after it (`beyond`: after it). Between two dates a place
+    /// is the part of the way from one deadline to the next that was used.
     fn within(&self, clock: &Clock, base: Timestamp, end: Timestamp, beyond: bool) -> i64 {
-        let mut probe = Target {
-            label: String::new(),
-            when: Vec::new(),
-            promise: Promise::Within(self.duration(0)),
-            schedule: self.schedule.clone(),
-        };
-        let mut reaches = |number: i64| {
+        let due = |number: i64| {
             let duration = self.duration(number);
-            probe.promise = Promise::Within(duration.clone());
-            let due = clock.due_after_pauses(&probe, &duration, base, end);
-            if beyond { due > end } else { due >= end }
+            let probe = Target {
+                label: String::new(),
+                when: Vec::new(),
+                promise: Promise::Within(duration.clone()),
+                schedule: self.schedule.clone(),
+            };
+            clock.due_after_pauses(&probe, &duration, base, end)
         };
+        let reaches = |number: i64| if beyond { due(number) > end } else { due(number) >= end };
+        if matches!(self.unit, Unit::Open | Unit::Elapsed) {
+            let used = self.used_ms(clock, base, end);
+            // A deadline at closing time is missed by what comes before the next opening, and saved by no pause that begins at
+            // it: between two milliseconds of open time.
+            return 2 * used + i64::from(!reaches(used));
+        }
+        let (mut missed, mut reached) = (-1, 0);
+        while reached < MOST_DAYS && !reaches(reached) {
+            (missed, reached) = (reached, (2 * reached).max(1));
+        }
+        while reached - missed > 1 {
+            let middle = missed + (reached - missed) / 2;
+            if reaches(middle) { reached = middle } else { missed = middle }
+        }
+        let from = if missed < 0 { base } else { due(missed) };
+        let used = i128::from(self.used_ms(clock, base, end) - self.used_ms(clock, base, from)).max(0);
+        let left = i128::from(self.measure().between(end, due(reached))).max(0);
+        let (date, way) = (i128::from(DAY_MS), (used + left).max(1));
+        let part = if beyond {
+            // What was used up, and the next after it.
+            (used * date / way).min(date - 1) + 1
+        } else {
+            ((used * date + way - 1) / way).max(1)
+        };
+        (reached - 1) * DAY_MS + part as i64
+    }
+
+    fn measure(&self) -> Measure<'_> {
         match self.unit {
-            Unit::Open | Unit::Elapsed => {
-                let used = self.used_ms(clock, base, end);
-                // A deadline at closing time is missed by what comes before the next opening, and saved by no pause that begins at
-                // it: between two milliseconds of open time.
-                2 * used + i64::from(!reaches(used))
-            }
-            Unit::BusinessDays | Unit::Days | Unit::EndOfBusinessDays => {
-                let (mut missed, mut reached) = (-1, 0);
-                while reached < MOST_DAYS && !reaches(reached) {
-                    (missed, reached) = (reached, (2 * reached).max(1));
-                }
-                while reached - missed > 1 {
-                    let middle = missed + (reached - missed) / 2;
-                    if reaches(middle) { reached = middle } else { missed = middle }
-                }
-                reached
-            }
+            Unit::Elapsed | Unit::Days => Measure::Elapsed,
+            Unit::Open | Unit::BusinessDays | Unit::EndOfBusinessDays => Measure::Open(&self.schedule),
         }
     }
 
     /// Time of the allowance that was used from `base` to `end`, pauses left out.
     fn used_ms(&self, clock: &Clock, base: Timestamp, end: Timestamp) -> i64 {
-        let measure = match self.unit {
-            Unit::Elapsed | Unit::Days => Measure::Elapsed,
-            Unit::Open | Unit::BusinessDays | Unit::EndOfBusinessDays => Measure::Open(&self.schedule),
-        };
+        let measure = self.measure();
         let runs = clock.runs(end);
         let since = runs.iter().map(|(from, to)| ((*from).max(base), *to)).filter(|(from, to)| from < to);
         since.map(|(from, to)| measure.between(from, to)).fold(0, i64::saturating_add)

@@ -17,7 +17,7 @@ pub const LEAST_STOPS: u64 = 30;
 /// A segment differs beyond chance where the log-rank test says so at this level, all comparisons of its SLA corrected for (Holm).
 pub const SIGNIFICANCE: f64 = 0.05;
 
-/// And it matters where as many points lie between its met share and that of the others at the target of all.
+/// And it matters where as many points lie between its met share and that of the others, at the target of all or at its own.
 pub const LEAST_DIFFERENCE: f64 = 0.10;
 
 /// More targets in one SLA are more than people remember.
@@ -337,8 +337,8 @@ fn apart(mine: &[Observation], others: &[Observation]) -> bool {
     shares.is_some_and(|(mine, others)| (mine.estimate - others.estimate).abs() >= LEAST_DIFFERENCE)
 }
 
-/// Whether the segment calls for another target: it gets another recommendation, and is met far more or less often than the rest
-/// at the target that would be recommended for all (or is the present one).
+/// Whether the segment calls for another target: it gets another recommendation, and at one of the two targets (that of all, or the
+/// present one where there is none, and its own) its met share and that of the rest are [`LEAST_DIFFERENCE`] apart.
 fn matters(of_all: &Figures, segment: &Segment, seen: &SeenSla, index: usize) -> bool {
     let Some(own) = segment.figures.recommended() else { return false };
     let Some(reference) = of_all.recommended().or(of_all.present()) else { return false };
@@ -346,19 +346,20 @@ fn matters(of_all: &Figures, segment: &Segment, seen: &SeenSla, index: usize) ->
         return false;
     }
     let (time, dates) = &seen.scales[index];
-    let rest = seen.targets[index].iter().filter(|clock| !is_in(segment, seen, clock));
-    let share = match (time.place(&reference.duration), dates) {
-        (Some(place), _) => KaplanMeier::of(rest.map(|clock| clock.time)).share_by(place),
-        (None, Some(dates)) => dates
-            .place(&reference.duration)
-            .and_then(|place| KaplanMeier::of(rest.filter_map(|clock| clock.dates)).share_by(place)),
+    let rest = || seen.targets[index].iter().filter(|clock| !is_in(segment, seen, clock));
+    let of_rest = |duration: &Duration| match (time.place(duration), dates) {
+        (Some(place), _) => KaplanMeier::of(rest().map(|clock| clock.time)).share_by(place),
+        (None, Some(dates)) => {
+            let place = dates.place(duration)?;
+            KaplanMeier::of(rest().filter_map(|clock| clock.dates)).share_by(place)
+        }
         (None, None) => None,
     };
-    match (segment.figures.share_of(&reference.duration), share) {
-        (Some(mine), Some(rest)) => (mine.estimate - rest.estimate).abs() >= LEAST_DIFFERENCE,
-        // Beyond what was seen of one of them.
-        _ => false,
-    }
+    [&reference.duration, &own.duration].into_iter().any(|duration| {
+        // Beyond what was seen of one of them nothing is known.
+        let shares = segment.figures.share_of(duration).zip(of_rest(duration));
+        shares.is_some_and(|(mine, rest)| (mine.estimate - rest.estimate).abs() >= LEAST_DIFFERENCE)
+    })
 }
 
 /// Chooses the segments that get a target of their own: of one dimension, as targets of two would overlap, the one that concerns

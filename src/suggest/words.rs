@@ -290,7 +290,7 @@ impl<'s> Words<'s> {
                 "The policy's own deadlines have no part in these times. A segment is what a lead was when its clock started.".to_owned(),
                 format!(
                     "A segment deserves its own target where it differs beyond chance (log-rank, Holm, 5%), needs another target, and is \
-                     met 10 points more or less often; fewer than {least} stops are too few to say."
+                     met 10 points more or less often than the rest at one of the two; fewer than {least} stops are too few to say."
                 ),
             ],
             Lang::Es => [
@@ -300,8 +300,8 @@ impl<'s> Words<'s> {
                 "Los plazos del propio acuerdo no intervienen en estos tiempos. Un segmento es lo que era el lead cuando arrancó su reloj."
                     .to_owned(),
                 format!(
-                    "Un segmento merece un objetivo propio si difiere más que por azar (log-rank, Holm, 5\u{a0}%), necesita otro objetivo y se \
-                     cumple 10 puntos más o menos; menos de {least} detenidos son muy pocas para opinar."
+                    "Un segmento merece un objetivo propio si difiere más que por azar (log-rank, Holm, 5\u{a0}%), necesita otro objetivo y en uno de los \
+                     dos se cumple 10 puntos más o menos que el resto; menos de {least} detenidos son muy pocos para opinar."
                 ),
             ],
         }
