@@ -132,13 +132,13 @@ fn own_target(words: Words<'_>, original: &Table, found: &TargetFinding, index: 
     let clocks = words.clocks(segment.figures.clocks);
     let share = found.figures.recommended().or(found.figures.present()).and_then(|reference| {
         let mine = segment.figures.share_of(&reference.duration)?;
-        Some((words.lang.within(&reference.duration), words.share(mine)))
+        Some((words.duration(&reference.duration), words.share(mine)))
     });
-    let mut lines = vec![format!("{} {}", words.segment(segment), words.verdict(segment.verdict))];
-    if let Some((within, share)) = share {
+    let mut lines = vec![format!("{}: {}", words.segment(segment), words.verdict(segment.verdict))];
+    if let Some((target, share)) = share {
         lines.push(match words.lang {
-            Lang::En => format!("{within} would have been met by {share} of its {clocks}."),
-            Lang::Es => format!("{within} lo habría cumplido el {share} de sus {clocks}."),
+            Lang::En => format!("At {target} it would have met {share} of its {clocks}."),
+            Lang::Es => format!("Con {target} habría cumplido el {share} de sus {clocks}."),
         });
     }
     lines.push(words.recommendation(&segment.figures));

@@ -49,8 +49,11 @@ impl<'s> Words<'s> {
         format!("{}{}", self.lang.fixed(share * 100.0, 1), self.say("%", "\u{a0}%"))
     }
 
-    /// `92.4% (91.0–93.6%)`: with its confidence interval.
+    /// `92.4% (91.0–93.6%)`: with its confidence interval, which has no width where nothing or all of it is met.
     pub fn share(self, share: Share) -> String {
+        if share.low >= share.high {
+            return self.percent(share.estimate);
+        }
         let digits = |share: f64| self.lang.fixed(share * 100.0, 1);
         let (low, high) = (digits(share.low), digits(share.high));
         format!("{} ({low}–{high}{})", self.percent(share.estimate), self.say("%", "\u{a0}%"))

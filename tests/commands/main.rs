@@ -18,3 +18,4 @@ mod pages;
 mod replay;
 mod replay_timelines;
 mod report;
+mod suggest;
