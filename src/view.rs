@@ -2,6 +2,7 @@
 //!
 //! A shell implements [`Shell`]. Its reads block (a store is asked); HTTP calls them on threads that may.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -304,6 +305,28 @@ pub struct DeadLetter {
     pub resubmitted_at: Option<Timestamp>,
 }
 
+/// What all leads are seen with, for figures over all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Whole {
+    pub as_of: Timestamp,
+    /// Accepted events, as far as they are still known.
+    pub accepted: Option<u64>,
+    /// Refused events that wait, by reason.
+    pub rejected: BTreeMap<String, u64>,
+}
+
+/// Sees every lead's record.
+pub trait SeeLeads {
+    /// Told first.
+    fn begin(&mut self, whole: Whole);
+
+    /// A record, and the instant that its shard has come to.
+    ///
+    /// # Errors
+    /// Ends the visit.
+    fn see(&mut self, record: &[u8], as_of: Timestamp) -> Result<(), ReadFault>;
+}
+
 /// A shell as HTTP sees it.
 pub trait Shell: Send + Sync {
     fn phase(&self) -> watch::Receiver<Phase>;
@@ -353,6 +376,12 @@ pub trait Shell: Send + Sync {
     /// # Errors
     /// Where the store fails.
     fn clocks(&self, query: &ClockQuery) -> Result<ClockPage, ReadFault>;
+
+    /// Shows every lead of the whole engine, all of one moment.
+    ///
+    /// # Errors
+    /// Where the store fails; and what `seer` says.
+    fn visit(&self, seer: &mut dyn SeeLeads) -> Result<(), ReadFault>;
 
     /// The log: accepted events after this number, in order, each a CloudEvent whose `recordedtime` is its append time.
     ///

@@ -1,5 +1,6 @@
 //! HTTP: routes, and how requests are received and refused (INTERFACE "HTTP", `docs/http.md`). Knows no shell by name.
 
+mod compliance;
 mod events;
 mod guard;
 mod health;
@@ -34,7 +35,7 @@ use problem::Problem;
 const READERS: usize = 8;
 
 /// Every path, which is the label of its metrics too.
-pub const PATHS: [&str; 13] = [
+pub const PATHS: [&str; 14] = [
     "/livez",
     "/readyz",
     "/metrics",
@@ -43,6 +44,7 @@ pub const PATHS: [&str; 13] = [
     "/v1/stream",
     "/v1/leads/{id}",
     "/v1/clocks",
+    "/v1/compliance",
     "/v1/policy",
     "/v1/policy/reload",
     "/v1/dead-letters",
@@ -110,6 +112,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/stream", get(notices::stream))
         .route("/v1/leads/{id}", get(queries::lead))
         .route("/v1/clocks", get(queries::clocks))
+        .route("/v1/compliance", get(compliance::report))
         .route("/v1/policy", get(policy::show))
         .route("/v1/policy/reload", post(policy::reload))
         .route("/v1/dead-letters", get(queries::dead_letters))

@@ -62,7 +62,7 @@ pub async fn lead(
     }
 }
 
-fn named(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+pub fn named(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

@@ -1,6 +1,5 @@
 //! `plazo report`: compliance of an engine's history, read from its store; on Kafka, from its topics.
 
-use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -190,13 +189,8 @@ fn from_topics(args: &ReportArgs, settings: &Settings, kafka: &Kafka, rules: &Ru
     for kept in state.kept_policies() {
         same_policy(kept, &rules.policy, as_of)?;
     }
-    let mut rejected = BTreeMap::new();
-    dead_letters::visit(kafka, |letter| {
-        if !letter.is_resubmitted {
-            *rejected.entry(letter.reason).or_default() += 1;
-        }
-    })
-    .map_err(|error| Stop::Environment(format!("{}: {error}", kafka.topics.dead_letters)))?;
+    let rejected = dead_letters::waiting_by_reason(kafka)
+        .map_err(|error| Stop::Environment(format!("{}: {error}", kafka.topics.dead_letters)))?;
     let mut collector = args.choice.collector(rules, as_of).linking(Some(settings.http.url()));
     for (record, watermark) in state.records() {
         collector.add_as_of(record, watermark)?;

@@ -27,13 +27,13 @@ use crate::policy::{Policy, kept};
 use crate::time::{Clock, Timestamp};
 use crate::view::{
     ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NotAdopted, NoticePage, NoticeQuery, Pending,
-    Phase, ReadFault, Shell, Status, Unavailable,
+    Phase, ReadFault, SeeLeads, Shell, Status, Unavailable, Whole,
 };
 use engine_thread::{EngineThread, Shared, Terms};
 use fault::{FaultKind, StoreFault};
 use intake::{Intake, Limits, Shut};
 use lock::DirectoryLock;
-use reader::Reader;
+use reader::{Contents, Reader};
 use store::Store;
 use turn::{Job, Work};
 
@@ -267,6 +267,16 @@ impl Shell for Embedded {
 
     fn clocks(&self, query: &ClockQuery) -> Result<ClockPage, ReadFault> {
         self.reader.clocks(&self.shared.rules(), query, self.as_of())
+    }
+
+    fn visit(&self, seer: &mut dyn SeeLeads) -> Result<(), ReadFault> {
+        let begin = |contents: Contents| {
+            let as_of = contents.watermark;
+            let Contents { accepted, rejected, .. } = contents;
+            seer.begin(Whole { as_of, accepted: Some(accepted), rejected });
+            Ok((seer, as_of))
+        };
+        self.reader.snapshot(begin, |(seer, as_of), record| seer.see(record, *as_of)).map(|_| ())
     }
 
     fn events(&self, after: u64, limit: usize) -> Result<Vec<(u64, Vec<u8>)>, ReadFault> {

@@ -1,7 +1,7 @@
 //! The topic of dead letters, read and sent again: each goes back to the input that it came from, in one transaction with a mark
 //! in its own partition of the topic, so that it is sent again once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::Message;
@@ -114,6 +114,20 @@ pub fn visit(kafka: &Kafka, mut see: impl FnMut(Letter)) -> KafkaResult<()> {
             see(Letter::of(message, &marks));
         }
     })
+}
+
+/// How many letters wait, by reason.
+///
+/// # Errors
+/// As [`visit`].
+pub fn waiting_by_reason(kafka: &Kafka) -> KafkaResult<BTreeMap<String, u64>> {
+    let mut waiting = BTreeMap::new();
+    visit(kafka, |letter| {
+        if !letter.is_resubmitted {
+            *waiting.entry(letter.reason).or_default() += 1;
+        }
+    })?;
+    Ok(waiting)
 }
 
 /// Sends letters to their inputs again, and marks them; whole transactions of [`BATCH`] each. Gives how many are done.

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::dead_letters;
 use super::directory::{Directory, Place, partition_of};
 use super::group::Worker;
 use super::intake::Intake;
 use super::scan::{Scan, merged};
+use super::state::State;
 use super::{ANSWER_PATIENCE, Options, Question, Shared, held, monotonic};
 use crate::engine::LeadView;
 use crate::metrics::Metrics;
@@ -19,7 +21,7 @@ use crate::policy::Policy;
 use crate::time::{Clock, Timestamp};
 use crate::view::{
     ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NotAdopted, NoticePage, NoticeQuery, Pending,
-    Phase, ReadFault, Shell, Status, Unavailable,
+    Phase, ReadFault, SeeLeads, Shell, Status, Unavailable, Whole,
 };
 
 /// All leads of an instance are looked at, some between any two turns.
@@ -245,6 +247,16 @@ impl Shell for OnKafka {
             }
         }
         Ok(merged(pages, query.limit))
+    }
+
+    /// Of all instances: the changelog has every shard.
+    fn visit(&self, seer: &mut dyn SeeLeads) -> Result<(), ReadFault> {
+        let kafka = &self.shared.kafka;
+        let state = State::read(kafka).map_err(|fault| ReadFault::Store(fault.to_string()))?;
+        let refused = dead_letters::waiting_by_reason(kafka).map_err(|error| ReadFault::Store(error.to_string()))?;
+        let as_of = state.watermark().ok_or_else(|| ReadFault::NotYet("no shard has begun yet".to_owned()))?;
+        seer.begin(Whole { as_of, accepted: None, rejected: refused });
+        state.records().try_for_each(|(record, as_of)| seer.see(record, as_of))
     }
 
     fn events(&self, _: u64, _: usize) -> Result<Vec<(u64, Vec<u8>)>, ReadFault> {

@@ -185,6 +185,41 @@ fn an_engine_is_reported_as_a_replay_of_its_log_while_it_runs_and_after() {
 }
 
 #[test]
+fn http_tells_the_same_report_in_every_form() {
+    let (_folder, store, policy) = files();
+    let (_setup, engine) = engine(&store);
+    let command = ["report", "--policy", policy.to_str().expect("UTF-8"), "--by", "source", "--period", "week"];
+    let json: Value =
+        serde_json::from_str(&stdout(&plazo(&[&command[..], &["--report", "json"]].concat(), &store))).expect("JSON");
+    let mut told = engine.get("/v1/compliance?by=team,source,week").json();
+    let breach = &mut told["slas"]["disposition"]["breaches"][1]["url"];
+    assert_eq!(breach.take(), "/v1/leads/open");
+    for (index, breach) in
+        told["slas"]["disposition"]["breaches"].as_array_mut().expect("breaches").iter_mut().enumerate()
+    {
+        breach["url"] = json["slas"]["disposition"]["breaches"][index]["url"].clone();
+    }
+    assert_eq!(told, json);
+    let form = |query: &str| engine.get(&format!("/v1/compliance?{query}"));
+    let csv = form("form=csv&by=source&period=week");
+    assert_eq!(csv.text, stdout(&plazo(&[&command[..], &["--report", "csv"]].concat(), &store)));
+    assert_eq!(csv.content_type, "text/csv; charset=utf-8");
+    let page = form("form=html&lang=es&period=2026-12");
+    assert!(
+        page.text.contains("<html lang=\"es\">") && page.text.contains("href=\"&#x2f;v1&#x2f;leads&#x2f;open\""),
+        "{}",
+        page.text
+    );
+    assert!(page.text.contains("solo con plazo en diciembre de 2026"), "{}", page.text);
+    let november = form("period=2026-11").json();
+    assert_eq!(november["slas"]["disposition"]["started"], 0);
+    for wrong in ["period=2026-13", "holder=x", "form=pdf", "lang=fr", "breaches=9999999", "odd=1"] {
+        let refused = form(wrong);
+        assert_eq!(refused.status, 400, "{wrong}: {}", refused.text);
+    }
+}
+
+#[test]
 fn a_store_that_is_not_there_not_ours_or_of_another_policy_is_told() {
     let (_folder, store, policy) = files();
     fs::create_dir(&store).expect("a folder");

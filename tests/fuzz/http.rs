@@ -15,7 +15,7 @@ use plazo::policy::Policy;
 use plazo::time::Timestamp;
 use plazo::view::{
     ClockPage, ClockQuery, DeadLetter, DeadLetterQuery, Delivery, Held, NotAdopted, NoticePage, NoticeQuery, Parts,
-    Pending, Phase, ReadFault, Receipt, Refusal, Shell, Status, Unavailable,
+    Pending, Phase, ReadFault, Receipt, Refusal, SeeLeads, Shell, Status, Unavailable, Whole,
 };
 use tokio::sync::{oneshot, watch};
 use tower::ServiceExt;
@@ -91,6 +91,11 @@ impl Shell for Reading {
 
     fn clocks(&self, _: &ClockQuery) -> Result<ClockPage, ReadFault> {
         Ok(ClockPage { clocks: Vec::new(), next: None })
+    }
+
+    fn visit(&self, seer: &mut dyn SeeLeads) -> Result<(), ReadFault> {
+        seer.begin(Whole::default());
+        Ok(())
     }
 
     fn events(&self, after: u64, _: usize) -> Result<Vec<(u64, Vec<u8>)>, ReadFault> {

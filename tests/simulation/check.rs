@@ -313,7 +313,7 @@ fn restored(world: &World, partition: i32) -> Result<Shard, String> {
     let log = world.broker.logs().find(|((topic, at), _)| topic == CHANGELOG && *at == partition);
     for (offset, record) in log.into_iter().flat_map(|(_, log)| log.committed()) {
         contents
-            .take(&plan, offset, record.key.as_deref(), record.value.as_deref())
+            .take(&plan.kafka.topics.changelog, offset, record.key.as_deref(), record.value.as_deref())
             .map_err(|fault| fault.to_string())?;
     }
     let committed = world.broker.committed_offsets(partition).ok_or("a transaction is open")?;

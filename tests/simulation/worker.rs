@@ -554,9 +554,12 @@ fn go_on_restoring(restore: &mut Restore, world: &mut World) -> Option<Result<Re
                 let (offset, record) = log.next(contents.position(), below)?;
                 match record {
                     Some(record) => {
-                        if let Err(fault) =
-                            contents.take(&restore.plan, offset, record.key.as_deref(), record.value.as_deref())
-                        {
+                        if let Err(fault) = contents.take(
+                            &restore.plan.kafka.topics.changelog,
+                            offset,
+                            record.key.as_deref(),
+                            record.value.as_deref(),
+                        ) {
                             return Some(Err(fault));
                         }
                     }
