@@ -30,6 +30,7 @@ struct Parameters {
     breaches: Option<usize>,
     form: Option<String>,
     lang: Option<String>,
+    engine: Option<String>,
 }
 
 struct Asked {
@@ -39,6 +40,8 @@ struct Asked {
     breaches: usize,
     form: Form,
     lang: Lang,
+    /// Where links lead. Without one, relative: to the engine by whatever name it was reached.
+    engine: String,
 }
 
 impl Asked {
@@ -85,13 +88,17 @@ impl Asked {
         if breaches > MAX_BREACHES {
             return Err(wrong("breaches", &format!("at most {MAX_BREACHES}"), &breaches.to_string()));
         }
-        Ok(Asked { by, period, holder, breaches, form, lang })
+        let engine = parameters.engine.unwrap_or_default();
+        // Anything else might run in the page of whoever follows the link.
+        if !engine.is_empty() && !["http://", "https://"].iter().any(|scheme| engine.starts_with(scheme)) {
+            return Err(wrong("engine", "an address such as https://plazo.example", &engine));
+        }
+        Ok(Asked { by, period, holder, breaches, form, lang, engine })
     }
 
     fn collector<'r>(&self, rules: &'r Rules, as_of: Timestamp) -> Collector<'r> {
         let collector = Collector::new(rules, as_of, &self.by, self.holder).over(self.period).telling(self.breaches);
-        // Relative to this page, so that links lead to the engine by whatever name it was reached.
-        let collector = collector.linking(Some(String::new()));
+        let collector = collector.linking(Some(self.engine.clone()));
         if self.form == Form::Html { collector.explaining(self.lang) } else { collector }
     }
 }

@@ -4,9 +4,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 
+use super::client::{Client, EngineArgs};
 use super::{ENVIRONMENT, FAULT, tell_load_error, usage, written};
+use crate::api::segment;
 use crate::comparison::{self, Comparison};
 use crate::config::{Kafka, Settings};
 use crate::embedded::reader::{Contents, Reader};
@@ -80,6 +83,22 @@ impl ReportChoice {
         out.flush()
     }
 
+    /// Where a running engine answers it.
+    fn path(&self, engine: &str) -> String {
+        let name = |value: Option<PossibleValue>| value.map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let asked = [
+            ("by", self.by.join(",")),
+            ("period", self.period.to_string()),
+            ("holder", name(self.holder.to_possible_value())),
+            ("breaches", self.breaches.to_string()),
+            ("form", name(self.form().to_possible_value())),
+            ("lang", self.lang.code().to_owned()),
+            ("engine", engine.to_owned()),
+        ];
+        let asked: Vec<String> = asked.iter().map(|(name, value)| format!("{name}={}", segment(value))).collect();
+        format!("/v1/compliance?{}", asked.join("&"))
+    }
+
     /// # Errors
     /// Where `out` fails.
     pub fn write(&self, report: &Report, out: impl Write) -> io::Result<()> {
@@ -94,8 +113,9 @@ Examples:
   plazo report --period 2026-11 --report csv > november.csv
   plazo report --html --lang es > informe.html
   plazo report --config plazo.toml --report json
+  plazo report --url https://plazo.example --token-file token
 
-It reads the store that the settings name (embedded.directory) or, with kafka.brokers, the changelog and the dead letters; whether
+Without --url it reads the store that the settings name (embedded.directory) or, with kafka.brokers, the changelog and the dead letters; whether
 the engine runs or not, and changes nothing there.";
 
 /// Compliance of an engine's history: per SLA, team, owner, target, month or week
@@ -104,12 +124,11 @@ the engine runs or not, and changes nothing there.";
 pub struct ReportArgs {
     #[command(flatten)]
     choice: ReportChoice,
-    /// The settings of the engine [default: plazo.toml where it exists]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
     /// The policy: a file, or a directory of versions [default: policy.path of the settings]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 /// Why there is no report.
@@ -131,7 +150,14 @@ impl From<RecordError> for Stop {
 }
 
 pub fn run(args: &ReportArgs) -> ExitCode {
-    let settings = match Settings::load(args.config.as_deref()) {
+    if let Some(url) = &args.engine.url {
+        let path = args.choice.path(url);
+        return match Client::new(&args.engine).and_then(|client| client.get_as(&path, &[])) {
+            Ok(report) => written(io::stdout().write_all(report.as_bytes())),
+            Err(refusal) => refusal.tell(),
+        };
+    }
+    let settings = match Settings::load(args.engine.config.as_deref()) {
         Ok(settings) => settings,
         Err(faults) => return usage(&faults.to_string()),
     };

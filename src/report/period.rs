@@ -115,6 +115,16 @@ pub struct Period {
     pub only: Option<Span>,
 }
 
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.only, self.step) {
+            (Some(span), _) => span.fmt(f),
+            (None, Step::Month) => f.write_str("month"),
+            (None, Step::Week) => f.write_str("week"),
+        }
+    }
+}
+
 impl FromStr for Period {
     type Err = String;
 

@@ -213,7 +213,16 @@ fn http_tells_the_same_report_in_every_form() {
     assert!(page.text.contains("solo con plazo en diciembre de 2026"), "{}", page.text);
     let november = form("period=2026-11").json();
     assert_eq!(november["slas"]["disposition"]["started"], 0);
-    for wrong in ["period=2026-13", "holder=x", "form=pdf", "lang=fr", "breaches=9999999", "odd=1"] {
+    for text in ["--html", "--report=text"] {
+        let local = stdout(&plazo(&[&command[..], &[text, "--lang", "es"]].concat(), &store));
+        let asked = ["report", "--url", &engine.url, "--by", "source", "--period", "week", text, "--lang", "es"];
+        let remote = stdout(&plazo(&asked, &store));
+        let escaped = |url: &str| url.replace('/', "&#x2f;");
+        assert_eq!(remote.replace(&escaped(&engine.url), &escaped("http://127.0.0.1:8080")), local);
+    }
+    for wrong in
+        ["period=2026-13", "engine=javascript:alert(1)", "holder=x", "form=pdf", "lang=fr", "breaches=9999999", "odd=1"]
+    {
         let refused = form(wrong);
         assert_eq!(refused.status, 400, "{wrong}: {}", refused.text);
     }

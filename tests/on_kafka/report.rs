@@ -39,6 +39,13 @@ fn a_report_counts_the_leads_of_every_shard_while_the_engine_runs_and_after() {
     assert_eq!(counts, [12, 5, 0, 0, 7].map(Some), "{sla}");
     let events = serde_json::json!({"accepted": null, "duplicate": null, "rejected": {"unknown_status": 1}});
     assert_eq!(running["events"], events);
+    engine.logs("listening on ");
+    let log = engine.log();
+    let url = log.lines().find_map(|line| line.strip_prefix("listening on ")).expect("an address");
+    let mut answer = ureq::get(format!("{url}/v1/compliance?by=week")).call().expect("an answer");
+    let told: Value = serde_json::from_str(&answer.body_mut().read_to_string().expect("a body")).expect("JSON");
+    assert_eq!(told["slas"]["disposition"]["by_target"], sla["by_target"]);
+    assert_eq!(told["events"], events);
     assert_eq!(engine.stop().1, Some(0));
     let after = report(&site);
     let of_shards = after["slas"].as_object().and_then(|slas| slas.values().next()).expect("an SLA");
