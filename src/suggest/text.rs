@@ -133,6 +133,9 @@ fn segments(words: Words<'_>, target: &TargetFinding, out: &mut impl Write) -> i
             && only.value == NONE
         {
             writeln!(out, "    {}", words.unknown_at_start(dimension))?;
+        }
+        // One alone has nothing to be compared with.
+        if of_dimension.len() < 2 {
             continue;
         }
         let head = [

@@ -301,8 +301,10 @@ fn the_present_target_does_not_change_the_times() {
     assert!(short.iter().all(|(running, _)| *running > 0), "some still run: {short:?}");
 }
 
-/// A history of leads of some sources, each with its hours to the disposition; `None`: it still waits.
-fn history(groups: &[(&str, u32, &dyn Fn(u32) -> Option<u32>)]) -> String {
+/// A source, how many leads it has, and the hours of each to its disposition; `None`: it still waits.
+type Group<'g> = (&'g str, u32, &'g dyn Fn(u32) -> Option<u32>);
+
+fn history(groups: &[Group<'_>]) -> String {
     let mut out = String::new();
     let start = at("2026-03-02T00:00:00Z");
     let mut number = 0;
@@ -400,10 +402,8 @@ fn alike_segments_get_none_and_too_many_exceptions_are_warned_of() {
     assert_eq!(told.matches("no clear difference (p = 1.000)").count(), 2, "{told}");
     assert!(!draft.contains("when ="), "{draft}");
     let names = ["a", "b", "c", "d", "e", "f", "g"];
-    let each: Vec<Box<dyn Fn(u32) -> Option<u32>>> =
-        (0..7u32).map(|n| Box::new(move |index: u32| Some((1u32 << n) + index % 2)) as Box<dyn Fn(u32) -> _>).collect();
-    let groups: Vec<(&str, u32, &dyn Fn(u32) -> Option<u32>)> =
-        names.iter().zip(&each).map(|(name, hours)| (*name, 40, hours.as_ref() as &dyn Fn(u32) -> _)).collect();
+    let each: Vec<_> = (0..7u32).map(|n| move |index: u32| Some((1u32 << n) + index % 2)).collect();
+    let groups: Vec<Group<'_>> = names.iter().zip(&each).map(|(name, hours)| (*name, 40, hours as _)).collect();
     let (output, draft) = run(&simple(ONE_TARGET), &history(&groups), &["--by", "source"]);
     let told = text(&output);
     assert!(told.contains("more would deserve a target of their own"), "{told}");
