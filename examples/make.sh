@@ -18,6 +18,11 @@ plazo replay --policy policy.toml --policy draft.toml --events history.ndjson --
 plazo replay --policy policy.toml --policy draft.toml --events history.ndjson --lang es > comparison.es.txt
 plazo replay --policy policy.toml --policy draft.toml --events history.ndjson --report json > comparison.json
 
+# What does the history support?
+plazo suggest --policy policy.toml --events history.ndjson --met 70% --by source --write suggested.toml > suggest.txt
+plazo suggest --policy policy.toml --events history.ndjson --met 70% --by source --lang es > suggest.es.txt
+plazo check --policy suggested.toml
+
 # The document that both sides sign.
 plazo agreement --policy policy.toml > agreement.md
 plazo agreement --policy policy.toml --html > agreement.html

@@ -76,7 +76,6 @@ pub fn share(text: &str) -> Result<u32, String> {
     Ok((number * 10_000.0).round() as u32)
 }
 
-#[allow(dead_code, reason = "commands that look at no shard")]
 /// Takes an event, or why it could not be read; its refusal, if it is refused.
 pub type TakeEvent<'t> = dyn FnMut(Result<Event<'_>, Rejection>) -> io::Result<Option<Rejection>> + 't;
 

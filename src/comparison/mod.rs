@@ -132,6 +132,8 @@ fn pairs_of(groups: [&BTreeMap<String, Tally>; 2]) -> Pairs<'_> {
 #[derive(Clone, Debug)]
 pub struct Comparison {
     pub as_of: Timestamp,
+    /// For who tells it to people: the zone of A's agreement.
+    pub timezone: Tz,
     pub sides: [Side; 2],
     /// In A's order, then those that only B has, in B's.
     pub slas: Vec<SlaComparison>,
@@ -153,7 +155,7 @@ pub struct Change {
     pub lead_id: String,
     pub sla: String,
     pub cycle: u32,
-    /// For who tells it to people: the zone of A's agreement.
+    /// That of the comparison.
     pub timezone: Tz,
     pub as_of: Timestamp,
     pub sides: [Seen; 2],

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use chrono_tz::Tz;
+
 use super::{Change, Comparison, NO_CLOCK, NoClock, Seen, Side, SlaComparison, Verdicts, Which, verdict};
 use crate::engine::clock::Clock;
 use crate::engine::{ClockView, LeadView, Reading, RecordError, Rules, Standing, inspect, record};
@@ -59,6 +61,7 @@ struct Found {
 struct Matcher<'c, 't> {
     replays: [&'c Replay; 2],
     as_of: Timestamp,
+    timezone: Tz,
     asked: Asked<'t>,
     families: Vec<Family>,
     found: Vec<Found>,
@@ -80,7 +83,9 @@ pub fn compare(
     let [a, b] = replays;
     let families = families(replays.map(Replay::rules));
     let found = families.iter().map(|_| Found { segments: BTreeMap::new(), changes: BTreeMap::new() }).collect();
-    let mut matcher = Matcher { replays, as_of, asked, families, found, first: Vec::new(), changed_leads: 0 };
+    let policy = &a.rules().policy;
+    let timezone = policy.versions[policy.words_at(as_of)].timezone;
+    let mut matcher = Matcher { replays, as_of, timezone, asked, families, found, first: Vec::new(), changed_leads: 0 };
     let [of_a, of_b] = &mut collectors;
     for ours in a.shard().records() {
         let theirs = b.shard().lead(record::lead_id(ours));
@@ -111,7 +116,7 @@ pub fn compare(
         let Found { segments, changes } = found;
         SlaComparison { name: family.name, only_in, reports: both, segments, changes }
     });
-    Ok(Comparison { as_of, sides, slas: slas.collect(), changed_leads, first })
+    Ok(Comparison { as_of, timezone, sides, slas: slas.collect(), changed_leads, first })
 }
 
 /// A lead's record under one policy, and what was read of it.
@@ -190,9 +195,7 @@ impl Matcher<'_, '_> {
             });
         }
         let Ok(sides) = <[Seen; 2]>::try_from(seen) else { return Ok(()) };
-        let policy = &self.replays[0].rules().policy;
-        let timezone = policy.versions[policy.words_at(self.as_of)].timezone;
-        let change = Change { lead_id, sla: name, cycle, timezone, as_of: self.as_of, sides };
+        let change = Change { lead_id, sla: name, cycle, timezone: self.timezone, as_of: self.as_of, sides };
         if let Some(take) = &mut self.asked.take {
             take(&change)?;
         }

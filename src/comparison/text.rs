@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::io::{self, Write};
 
+use chrono_tz::Tz;
+
 use super::{Comparison, NO_CLOCK, Pairs, Side, SlaComparison, Verdicts, Which};
 use crate::engine::Standing;
 use crate::explain;
@@ -22,9 +24,14 @@ const SPANS: [usize; 5] = [2, 3, 3, 3, 3];
 /// # Errors
 /// Where `out` fails.
 pub fn write_text(comparison: &Comparison, lang: Lang, mut out: impl Write) -> io::Result<()> {
-    writeln!(out, "{} {}", lang.say("as of", "al"), comparison.as_of)?;
+    let zone = comparison.timezone;
+    let as_of = lang.moment(comparison.as_of, zone);
+    match lang {
+        Lang::En => writeln!(out, "Two policies as of {as_of} (times are those of {zone})")?,
+        Lang::Es => writeln!(out, "Dos políticas al {as_of} (las horas son las de {zone})")?,
+    }
     for (which, side) in Which::BOTH.into_iter().zip(&comparison.sides) {
-        writeln!(out, "{}  {}", which.name(), policy(side, lang))?;
+        writeln!(out, "{}  {}", which.name(), policy(side, lang, zone))?;
     }
     let tables: Vec<Table> = comparison.slas.iter().map(|sla| table(sla, lang)).collect();
     let widths = widths(&tables);
@@ -56,11 +63,11 @@ pub fn write_text(comparison: &Comparison, lang: Lang, mut out: impl Write) -> i
     writeln!(out, "{note}")
 }
 
-fn policy(side: &Side, lang: Lang) -> String {
-    let (name, path, from) = (&side.name, &side.path, side.effective_from);
+fn policy(side: &Side, lang: Lang, zone: Tz) -> String {
+    let (name, path, from) = (&side.name, &side.path, lang.moment(side.effective_from, zone));
     match lang {
         Lang::En => format!("\"{name}\" ({path}), its latest version in force from {from}"),
-        Lang::Es => format!("\"{name}\" ({path}), su última versión vigente desde {from}"),
+        Lang::Es => format!("\"{name}\" ({path}), su última versión vigente desde el {from}"),
     }
 }
 
@@ -241,14 +248,15 @@ fn way_of(verdicts: &Verdicts, lang: Lang) -> String {
 }
 
 fn write_first(comparison: &Comparison, lang: Lang, out: &mut impl Write) -> io::Result<()> {
-    let Some(first) = comparison.first.first() else { return Ok(()) };
-    let zone = first.timezone.name();
+    if comparison.first.is_empty() {
+        return Ok(());
+    }
     let (clocks, leads) = (comparison.changed_clocks(), comparison.changed_leads);
     let clocks_text = lang.counted(clocks as i64, lang.say("clock", "reloj"), lang.say("clocks", "relojes"));
     let leads = lang.counted(leads as i64, "lead", "leads");
     let title = match lang {
-        Lang::En => format!("Changed verdicts: {clocks_text} of {leads} (times are those of {zone})"),
-        Lang::Es => format!("Veredictos distintos: {clocks_text} de {leads} (las horas son las de {zone})"),
+        Lang::En => format!("Changed verdicts: {clocks_text} of {leads}"),
+        Lang::Es => format!("Veredictos distintos: {clocks_text} de {leads}"),
     };
     writeln!(out, "\n{title}")?;
     for change in &comparison.first {

@@ -19,3 +19,4 @@ mod replay;
 mod replay_timelines;
 mod report;
 mod suggest;
+mod walkthrough;
