@@ -12,6 +12,10 @@ use serde_json::{Value, json};
 /// What is wrong with a page as it is laid out; see there.
 const LOOK: &str = include_str!("look.js");
 
+/// Pixels of one picture, and how many there are of a page at most.
+const PART_HEIGHT: usize = 2_000;
+const PARTS: usize = 3;
+
 /// Ends with everything it started.
 pub struct Browser {
     driver: Child,
@@ -140,15 +144,20 @@ impl Browser {
         Seen { faults, plots: plots.expect("a number"), lang: lang.expect("a language").to_owned() }
     }
 
-    /// The beginning of the page that is open, as a picture.
-    pub fn picture(&self, to: &Path) {
-        let script = "return [innerWidth, Math.min(document.documentElement.scrollHeight, 8000)]";
+    /// The page that is open as pictures, part by part, the first few: `name-0.png` and on.
+    pub fn pictures(&self, folder: &Path, name: &str) {
+        let script = "return [innerWidth, document.documentElement.scrollHeight]";
         let size = self.post("/execute/sync", &json!({"script": script, "args": []}));
-        let clip = json!({"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1});
-        let shot = json!({"format": "png", "clip": clip, "captureBeyondViewport": true});
-        let picture = self.devtools("Page.captureScreenshot", &shot);
-        let bytes = STANDARD.decode(picture["data"].as_str().unwrap_or_else(|| panic!("{picture}"))).expect("base 64");
-        std::fs::write(to, bytes).expect("written");
+        let height = size[1].as_u64().expect("a height");
+        for (part, top) in (0..height).step_by(PART_HEIGHT).enumerate().take(PARTS) {
+            let part_height = (height - top).min(PART_HEIGHT as u64);
+            let clip = json!({"x": 0, "y": top, "width": size[0], "height": part_height, "scale": 1});
+            let shot = json!({"format": "png", "clip": clip, "captureBeyondViewport": true});
+            let picture = self.devtools("Page.captureScreenshot", &shot);
+            let bytes =
+                STANDARD.decode(picture["data"].as_str().unwrap_or_else(|| panic!("{picture}"))).expect("base 64");
+            std::fs::write(folder.join(format!("{name}-{part}.png")), bytes).expect("written");
+        }
     }
 }
 

@@ -43,7 +43,7 @@ fn pages_open_in_a_real_browser_with_nothing_cut_on_a_phone_in_a_wide_window_and
         for (width, shown) in SHOWN {
             let seen = browser.look(&page, shown);
             // For people to look at.
-            browser.picture(&pictures.join(format!("{name}-{width}.png")));
+            browser.pictures(&pictures, &format!("{name}-{width}"));
             assert!(seen.faults.is_empty(), "{name} at {width}:\n{}", seen.faults.join("\n"));
             assert_eq!(seen.lang, lang, "{name}");
             assert_eq!(seen.plots > 0, name.starts_with("report"), "{name} at {width} shows {} plots", seen.plots);
