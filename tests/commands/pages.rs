@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::report::{data, plazo, root, stdout};
+use super::report::{data, engine, files, plazo, root, stdout};
 use crate::browser::{Browser, Shown};
 
 /// A phone, a wide window, paper.
@@ -29,7 +29,16 @@ fn pages(folder: &Path) -> Vec<(PathBuf, &'static str)> {
         fs::write(&file, page).expect("written");
         (file, lang)
     });
-    written.into()
+    // With links to the engine.
+    let (_folder, store, policy) = files();
+    let (_setup, engine) = engine(&store);
+    let file = folder.join("report-engine-es.html");
+    let asked = ["report", "--policy", policy.to_str().expect("UTF-8"), "--html", "--lang", "es"];
+    fs::write(&file, stdout(&plazo(&asked, &store))).expect("written");
+    engine.stop().expect("stopped");
+    let mut pages = Vec::from(written);
+    pages.push((file, "es"));
+    pages
 }
 
 #[test]

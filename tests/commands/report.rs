@@ -127,7 +127,7 @@ fn a_history_of_nothing_is_a_report_of_nothing() {
 }
 
 /// An engine whose leads ended in every way, and one is open.
-fn engine(directory: &Path) -> (Setup, Engine) {
+pub fn engine(directory: &Path) -> (Setup, Engine) {
     let setup = Setup::new(directory);
     let engine = setup.start();
     engine.tell(&assigned("1", "met", "09:00:00"));
@@ -143,7 +143,7 @@ fn engine(directory: &Path) -> (Setup, Engine) {
     (setup, engine)
 }
 
-fn files() -> (tempfile::TempDir, PathBuf, PathBuf) {
+pub fn files() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let (store, policy) = (folder.path().join("store"), folder.path().join("policy.toml"));
     fs::write(&policy, crate::shell::POLICY).expect("written");
