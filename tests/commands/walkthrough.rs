@@ -57,7 +57,6 @@ fn every_command_of_the_walk_through_gives_what_the_page_shows() {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/incident_log/sample.csv");
     std::fs::copy(sample, folder.path().join("incidents.csv")).expect("copied");
     let binary = Path::new(env!("CARGO_BIN_EXE_plazo")).parent().expect("a folder");
-    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
     let mut run = 0;
     for Block { kind, text } in blocks(PAGE) {
         // A file to be written by hand: `toml NAME`.
@@ -68,9 +67,12 @@ fn every_command_of_the_walk_through_gives_what_the_page_shows() {
             continue;
         }
         for (command, shown) in commands(text) {
-            let mut shell = Command::new("sh");
-            let output =
-                shell.args(["-c", &command]).current_dir(folder.path()).env("PATH", &path).output().expect("sh");
+            let output = Command::new("sh")
+                .args(["-c", &format!("PATH=\"$PLAZO_FOLDER:$PATH\"\n{command}")])
+                .current_dir(folder.path())
+                .env("PLAZO_FOLDER", binary)
+                .output()
+                .expect("a shell");
             let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{command}\n{told}");
             let lines: Vec<&str> = told.lines().collect();
