@@ -148,10 +148,15 @@ impl Words {
     }
 
     pub fn not_started(self, stopped: u64, before: u64) -> String {
-        let (stopped, before) = (self.count(stopped), self.count(before));
+        let before_first = self.count(before);
         match self.lang {
-            Lang::En => format!("not started: {stopped} already stopped, {before} before the first version"),
-            Lang::Es => format!("no iniciados: {stopped} ya detenidos, {before} antes de la primera versión"),
+            Lang::En => {
+                format!("not started: {} already stopped, {before_first} before the first version", self.count(stopped))
+            }
+            Lang::Es => {
+                let stopped = self.counted(stopped, "ya detenido", "ya detenidos");
+                format!("no iniciados: {stopped}, {before_first} antes de la primera versión")
+            }
         }
     }
 
@@ -263,13 +268,16 @@ impl Words {
     pub fn events(self, events: &Events) -> String {
         let rejected = events.rejected.as_ref().map(|rejected| rejected.values().sum());
         let told = [
-            (events.accepted, self.say("accepted", "aceptados")),
-            (events.duplicate, self.say("duplicate", "duplicados")),
-            (rejected, self.say("rejected", "rechazados")),
+            (events.accepted, "accepted", ["aceptado", "aceptados"]),
+            (events.duplicate, "duplicate", ["duplicado", "duplicados"]),
+            (rejected, "rejected", ["rechazado", "rechazados"]),
         ];
         let told: Vec<String> = told
             .into_iter()
-            .filter_map(|(count, word)| count.map(|count: u64| format!("{} {word}", self.count(count))))
+            .filter_map(|(count, en, [one, several])| {
+                let (one, several) = (self.lang.say(en, one), self.lang.say(en, several));
+                count.map(|count: u64| self.counted(count, one, several))
+            })
             .collect();
         let told = if told.is_empty() {
             self.say("not counted here", "no se cuentan aquí").to_owned()

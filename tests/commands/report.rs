@@ -8,6 +8,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::Value;
 
+use crate::schema_check;
 use crate::shell::{Engine, Setup, assigned, status};
 
 pub fn root() -> &'static Path {
@@ -40,7 +41,14 @@ fn replay(more: &[&str]) -> String {
 }
 
 fn replay_json(more: &[&str]) -> Value {
-    serde_json::from_str(&replay(&[&["--report", "json"], more].concat())).expect("JSON")
+    valid(&replay(&[&["--report", "json"], more].concat()))
+}
+
+/// A report that is as `schemas/report.json` says.
+fn valid(text: &str) -> Value {
+    let report = serde_json::from_str(text).expect("JSON");
+    schema_check::validate_as("report", &report);
+    report
 }
 
 /// Texts that people read are kept as files: whoever changes one looks at it.
@@ -157,10 +165,7 @@ fn an_engine_is_reported_as_a_replay_of_its_log_while_it_runs_and_after() {
     let log = folder.path().join("log.ndjson");
     fs::write(&log, engine.get("/v1/events").text).expect("written");
     let (policy, log) = (policy.to_str().expect("UTF-8"), log.to_str().expect("UTF-8"));
-    let ask = || -> Value {
-        serde_json::from_str(&stdout(&plazo(&["report", "--policy", policy, "--report", "json"], &store)))
-            .expect("JSON")
-    };
+    let ask = || -> Value { valid(&stdout(&plazo(&["report", "--policy", policy, "--report", "json"], &store))) };
     let running = ask();
     let sla = &running["slas"]["disposition"];
     let counts = ["started", "met", "met_late", "breached", "running"].map(|key| sla[key].as_u64());
@@ -330,28 +335,44 @@ fn sentences_are_right_of_one_and_of_many() {
             let (begun, id) = (assigned(&format!("{n}-1"), &format!("L{n}"), "09:00:00"), format!("{n}-2"));
             format!("{begun}\n{}\n", status(&id, &format!("L{n}"), "qualified", ended))
         };
-        fs::write(&events, (0..leads).map(lead).collect::<String>()).expect("written");
+        let again = if leads == 1 { assigned("0-1", "L0", "09:00:00") } else { String::new() };
+        fs::write(&events, (0..leads).map(lead).collect::<String>() + &again).expect("written");
         let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
         let arguments = ["replay", "--policy", &path(&policy), "--events", &path(&events), "--html", "--lang", lang];
-        texts_of(&stdout(&plazo(&arguments, root())), "p")[1..3].to_vec()
+        let texts = texts_of(&stdout(&plazo(&arguments, root())), "p");
+        let events = texts.iter().find(|text| text.starts_with("event")).expect("the events");
+        [&texts[1..3], &[events.clone()]].concat()
     };
     assert_eq!(
         text("en", 1, "10:00:00"),
-        ["1 clock started: 1 was met in time.", "Met in time: 100.00% of the one that was judged."]
+        [
+            "1 clock started: 1 was met in time.",
+            "Met in time: 100.00% of the one that was judged.",
+            "events: 2 accepted, 1 duplicate, 0 rejected"
+        ]
     );
     assert_eq!(
         text("en", 2, "18:00:00"),
-        ["2 clocks started: 2 stopped late.", "Met in time: 0.00% of the 2 that were judged."]
+        [
+            "2 clocks started: 2 stopped late.",
+            "Met in time: 0.00% of the 2 that were judged.",
+            "events: 4 accepted, 0 duplicate, 0 rejected"
+        ]
     );
     assert_eq!(
         text("es", 1, "18:00:00"),
-        ["Se inició 1 reloj: 1 se detuvo tarde.", "A tiempo: el 0,00\u{a0}% del único que ya tiene veredicto."]
+        [
+            "Se inició 1 reloj: 1 se detuvo tarde.",
+            "A tiempo: el 0,00\u{a0}% del único que ya tiene veredicto.",
+            "eventos: 2 aceptados, 1 duplicado, 0 rechazados"
+        ]
     );
     assert_eq!(
         text("es", 2, "10:00:00"),
         [
             "Se iniciaron 2 relojes: 2 se detuvieron a tiempo.",
-            "A tiempo: el 100,00\u{a0}% de los 2 que ya tienen veredicto."
+            "A tiempo: el 100,00\u{a0}% de los 2 que ya tienen veredicto.",
+            "eventos: 4 aceptados, 0 duplicados, 0 rechazados"
         ]
     );
 }
