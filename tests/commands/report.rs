@@ -341,7 +341,7 @@ fn sentences_are_right_of_one_and_of_many() {
         let arguments = ["replay", "--policy", &path(&policy), "--events", &path(&events), "--html", "--lang", lang];
         let texts = texts_of(&stdout(&plazo(&arguments, root())), "p");
         let events = texts.iter().find(|text| text.starts_with("event")).expect("the events");
-        [&texts[1..3], &[events.clone()]].concat()
+        [&texts[1..3], std::slice::from_ref(events)].concat()
     };
     assert_eq!(
         text("en", 1, "10:00:00"),
