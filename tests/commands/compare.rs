@@ -86,7 +86,7 @@ fn same_counters(compared: &Value, singles: [&Value; 2]) {
 
 #[test]
 fn each_side_counts_what_a_replay_of_its_policy_alone_counts() {
-    let by = ["--by", "priority", "--report", "json"];
+    let by = ["--by", "priority", "--period", "week", "--report", "json"];
     let compared = json_of(&incidents(&[24, 72], &by));
     schema_check::validate_as("comparison", &compared);
     let alone = [24, 72].map(|hours| json_of(&incidents(&[hours], &by))["slas"]["resolution"].take());
@@ -94,7 +94,7 @@ fn each_side_counts_what_a_replay_of_its_policy_alone_counts() {
     let singles = alone.each_ref();
     same_counters(sla, singles);
     let mut cells = 0;
-    for group in ["by_team", "by_owner", "by_target", "by_month"] {
+    for group in ["by_team", "by_owner", "by_target", "by_month", "by_week"] {
         cells += same_cells(&sla[group], singles.map(|single| &single[group]));
     }
     cells += same_cells(&sla["by"]["priority"], singles.map(|single| &single["by"]["priority"]));
@@ -472,6 +472,8 @@ fn wrong_usage_and_faulty_policies_are_told_before_anything_is_read() {
         (&[24, 72, 120][..], &[][..], "one --policy, or two to compare"),
         (&[24][..], &["--changed", "-"][..], "give a second --policy"),
         (&[24, 72][..], &["--notices", "-"][..], "--notices is of one policy"),
+        (&[24, 72][..], &["--period", "2016-03"][..], "over the whole history"),
+        (&[24, 72][..], &["--report", "html"][..], "a page tells of one"),
     ] {
         let (code, error) = code(hours, more);
         assert!(code == Some(2) && error.contains(told), "{code:?}: {error}");
