@@ -13,7 +13,8 @@ use crate::written_agreement::leads;
 
 /// The most segments of one kind that are shown; JSON has all.
 const MOST_SEGMENTS: usize = 12;
-/// Candidates that hardly any clock met, and those after nearly all did, tell nothing more.
+/// Candidates that hardly any clock met, and those after nearly all did, tell nothing more; nor does one that is met as often as
+/// the one before.
 const WORTH_TELLING: (f64, f64) = (0.05, 0.99);
 
 /// # Errors
@@ -105,11 +106,14 @@ fn candidates(words: Words<'_>, figures: &Figures, out: &mut impl Write) -> io::
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     let recommended = figures.recommended().map(|best| &best.duration);
     let mut enough = false;
+    let mut before = None;
     for candidate in &figures.candidates {
         let Candidate { duration, share, present } = candidate;
         let best = recommended == Some(duration);
         let few = share.is_none_or(|share| share.estimate < WORTH_TELLING.0);
-        if (few || enough) && !present && !best {
+        let idle = few || enough || *share == before;
+        before = *share;
+        if idle && !present && !best {
             continue;
         }
         enough |= share.is_some_and(|share| share.estimate >= WORTH_TELLING.1);

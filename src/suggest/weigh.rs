@@ -100,6 +100,8 @@ impl Verdict {
 pub struct Segment {
     pub dimension: usize,
     pub value: String,
+    /// Of the value among those of its dimension.
+    index: u32,
     pub figures: Figures,
     pub verdict: Verdict,
 }
@@ -153,7 +155,7 @@ pub fn weigh(sla: &Sla, seen: &SeenSla, wished: f64) -> SlaFinding {
     for target in &mut targets {
         left_out += split(target, &mut room);
         if !target.split.is_empty() {
-            let chosen = |clock: &Seen| target.split.iter().any(|index| is_in(&target.segments[*index], seen, clock));
+            let chosen = |clock: &Seen| target.split.iter().any(|index| is_in(&target.segments[*index], clock));
             let rest: Vec<&Seen> = seen.targets[target.index].iter().filter(|clock| !chosen(clock)).collect();
             target.rest = Some(of_target(sla, seen, target.index, &rest, wished));
         }
@@ -161,9 +163,8 @@ pub fn weigh(sla: &Sla, seen: &SeenSla, wished: f64) -> SlaFinding {
     SlaFinding { name: seen.name.clone(), all, targets, left_out }
 }
 
-fn is_in(segment: &Segment, seen: &SeenSla, clock: &Seen) -> bool {
-    let value = clock.values[segment.dimension] as usize;
-    seen.values[segment.dimension][value] == segment.value
+fn is_in(segment: &Segment, clock: &Seen) -> bool {
+    clock.values[segment.dimension] == segment.index
 }
 
 fn target_finding(sla: &Sla, seen: &SeenSla, index: usize, wished: f64) -> TargetFinding {
@@ -181,11 +182,12 @@ fn target_finding(sla: &Sla, seen: &SeenSla, index: usize, wished: f64) -> Targe
         for clock in &clocks {
             groups[clock.values[dimension] as usize].push(clock);
         }
-        let groups = groups.iter().zip(values).filter(|(group, _)| !group.is_empty());
+        let groups = (0..).zip(groups.iter().zip(values)).filter(|(_, (group, _))| !group.is_empty());
         let mut of_dimension: Vec<Segment> = groups
-            .map(|(group, value)| Segment {
+            .map(|(number, (group, value))| Segment {
                 dimension,
                 value: value.clone(),
+                index: number,
                 figures: of_target(sla, seen, index, group, wished),
                 verdict: Verdict::TooFew,
             })
@@ -297,7 +299,7 @@ fn test_all(sla: &Sla, seen: &SeenSla, targets: &mut [TargetFinding]) {
         for (number, segment) in target.segments.iter().enumerate() {
             let time = |mine: bool| -> Vec<Observation> {
                 let clocks = seen.targets[index].iter();
-                clocks.filter(|clock| is_in(segment, seen, clock) == mine).map(|clock| clock.time).collect()
+                clocks.filter(|clock| is_in(segment, clock) == mine).map(|clock| clock.time).collect()
             };
             if segment.figures.stopped < LEAST_STOPS {
                 continue;
@@ -346,7 +348,7 @@ fn matters(of_all: &Figures, segment: &Segment, seen: &SeenSla, index: usize) ->
         return false;
     }
     let (time, dates) = &seen.scales[index];
-    let rest = || seen.targets[index].iter().filter(|clock| !is_in(segment, seen, clock));
+    let rest = || seen.targets[index].iter().filter(|clock| !is_in(segment, clock));
     let of_rest = |duration: &Duration| match (time.place(duration), dates) {
         (Some(place), _) => KaplanMeier::of(rest().map(|clock| clock.time)).share_by(place),
         (None, Some(dates)) => {

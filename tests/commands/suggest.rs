@@ -401,6 +401,25 @@ fn alike_segments_get_none_and_too_many_exceptions_are_warned_of() {
     let told = text(&output);
     assert_eq!(told.matches("no clear difference (p = 1.000)").count(), 2, "{told}");
     assert!(!draft.contains("when ="), "{draft}");
+    // Different times, and one target that is right for all.
+    let quick = |_| Some(20);
+    let slow = |index| Some(if index < 51 { 23 } else { 60 });
+    let uneven = history(&[("list", 60, &quick), ("fair", 60, &slow)]);
+    let (output, draft) = run(&simple(ONE_TARGET), &uneven, &["--by", "source", "--report", "json"]);
+    let found = json(&output);
+    assert_eq!(target(&found)["figures"]["recommended"]["within"], "24 hours");
+    let list = find(&target(&found)["segments"], "value", "list");
+    assert_eq!((&list["verdict"], &list["figures"]["recommended"]["within"]), (&"little".into(), &"24 hours".into()));
+    assert!(!draft.contains("when = { source = \"list\" }"), "{draft}");
+    // Times that differ, but hardly: at no target do the shares of the two lie far apart.
+    let near = history(&[("list", 300, &|index| Some(1 + index / 10)), ("fair", 300, &|index| Some(3 + index / 10))]);
+    let (output, draft) = run(&simple(ONE_TARGET), &near, &["--by", "source", "--met", "76%", "--report", "json"]);
+    let found = json(&output);
+    let segments = &target(&found)["segments"];
+    let within = |value| find(segments, "value", value)["figures"]["recommended"]["within"].clone();
+    assert_eq!((within("list"), within("fair")), ("24 hours".into(), "48 hours".into()));
+    assert!(["list", "fair"].iter().all(|value| find(segments, "value", value)["verdict"] == "little"), "{segments:#}");
+    assert!(!draft.contains("when ="), "{draft}");
     let names = ["a", "b", "c", "d", "e", "f", "g"];
     let each: Vec<_> = (0..7u32).map(|n| move |index: u32| Some((1u32 << n) + index % 2)).collect();
     let groups: Vec<Group<'_>> = names.iter().zip(&each).map(|(name, hours)| (*name, 40, hours as _)).collect();
@@ -462,24 +481,26 @@ fn histories_that_say_too_little_say_so() {
     }
 }
 
-/// A cancelled lead was seen until then: it counts for what it was seen, and no further.
+/// A cancelled lead was seen until then, and one of which something was missed until that: it counts so far and no further.
 #[test]
-fn cancelled_clocks_are_censored_where_they_end() {
-    let mut events = history(&[("list", 40, &|_| Some(10)), ("gone", 40, &|_| None)]);
-    for lead in 41..=80 {
-        let time = at("2026-03-02T05:00:00Z").plus_ms(lead * 60_000);
-        let _ = writeln!(
-            events,
-            r#"{{"specversion":"1.0","id":"d-{lead}","source":"crm","type":"lead.deleted","time":"{time}","data":{{"lead_id":"L{lead}"}}}}"#
-        );
+fn clocks_that_are_cancelled_or_lost_are_censored_there() {
+    for (kind, counter) in [("lead.deleted", "cancelled"), ("lead.gap", "running")] {
+        let mut events = history(&[("list", 40, &|_| Some(10)), ("gone", 40, &|_| None)]);
+        for lead in 41..=80 {
+            let time = at("2026-03-02T05:00:00Z").plus_ms(lead * 60_000);
+            let _ = writeln!(
+                events,
+                r#"{{"specversion":"1.0","id":"d-{lead}","source":"crm","type":"{kind}","time":"{time}","data":{{"lead_id":"L{lead}"}}}}"#
+            );
+        }
+        let found = json(&run(&simple(ONE_TARGET), &events, &["--report", "json"]).0);
+        let figures = &target(&found)["figures"];
+        assert_eq!((&figures[counter], &figures["stopped"]), (&40.into(), &40.into()));
+        let share = |within: &str| find(&figures["candidates"], "within", within)["met_share"].as_f64();
+        // After five hours nobody is left but those who stop after ten.
+        assert_eq!((share("8 hours"), share("12 hours")), (Some(0.0), Some(1.0)), "{kind}");
+        assert_eq!(figures["time_to_stop"]["p50"]["seconds"], 36_000);
     }
-    let found = json(&run(&simple(ONE_TARGET), &events, &["--report", "json"]).0);
-    let figures = &target(&found)["figures"];
-    assert_eq!((&figures["cancelled"], &figures["stopped"]), (&40.into(), &40.into()));
-    let share = |within: &str| find(&figures["candidates"], "within", within)["met_share"].as_f64();
-    // After five hours nobody is left but those who stop after ten.
-    assert_eq!((share("8 hours"), share("12 hours")), (Some(0.0), Some(1.0)));
-    assert_eq!(figures["time_to_stop"]["p50"]["seconds"], 36_000);
 }
 
 #[test]
