@@ -51,11 +51,7 @@ fn head(words: Words<'_>) -> Vec<String> {
             "lo cumple: la parte de los relojes pasados que lo habría cumplido, con su intervalo de confianza del 95 %.",
         ],
     };
-    [words.headline()]
-        .into_iter()
-        .chain(advice.map(str::to_owned))
-        .map(|line| line.replace(['\n', '\r'], " "))
-        .collect()
+    [words.headline()].into_iter().chain(advice.map(str::to_owned)).map(|line| plain(&line)).collect()
 }
 
 /// A list of tables under a key, also where it is written inline.
@@ -183,9 +179,14 @@ fn comment(table: &mut Table, lines: &[String]) {
     let indent = prefix.rsplit('\n').next().unwrap_or("").to_owned();
     let mut text = prefix;
     for line in lines {
-        text.push_str(&format!("# {}\n{indent}", line.replace(['\n', '\r'], " ")));
+        text.push_str(&format!("# {}\n{indent}", plain(line)));
     }
     key.leaf_decor_mut().set_prefix(text);
+}
+
+/// A comment ends with its line, and TOML allows no control characters in it.
+fn plain(text: &str) -> String {
+    text.chars().map(|sign| if sign.is_control() { ' ' } else { sign }).collect()
 }
 
 /// Puts a duration in place of another, with what stands around it.

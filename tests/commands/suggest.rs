@@ -481,6 +481,30 @@ fn histories_that_say_too_little_say_so() {
     }
 }
 
+/// However the policy is written and whatever the values are called: `run` checks each draft.
+#[test]
+fn a_draft_stands_whatever_the_shape_of_the_policy_and_the_names_of_the_values() {
+    let odd = "quo\\\"te #\\u0001\\nline";
+    let events = history(&[(odd, 40, &|_| Some(1)), ("list", 60, &|index| Some(20 + index))]);
+    let inline = "target = [{ within = \"24 hours\" }]";
+    let several = "
+  [[sla.target]]
+  name = \"those with a source\"
+  within = \"24 hours\"
+    [sla.target.when]
+    source = { present = true }
+    respond_by = { present = false }
+  [[sla.target]]
+  within = \"24 hours\"
+";
+    for (targets, left) in [(inline, "{ source = "), (several, "respond_by = { present = false }")] {
+        let (output, draft) = run(&simple(targets), &events, &["--by", "source"]);
+        assert!(text(&output).contains("deserves its own target"), "{output:?}");
+        assert!(draft.contains("# source = quo\"te # \u{20}line: deserves its own target"), "{draft}");
+        assert!(draft.contains(left) && draft.contains("within = \"1 hours\""), "{draft}");
+    }
+}
+
 /// A cancelled lead was seen until then, and one of which something was missed until that: it counts so far and no further.
 #[test]
 fn clocks_that_are_cancelled_or_lost_are_censored_there() {
