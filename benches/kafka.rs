@@ -126,7 +126,7 @@ fn pass_through(broker: &Broker, site: &Site, group: &str, stop: &AtomicBool) {
             offsets.add_partition_offset(&topic, partition, Offset::Offset(offset)).expect("an offset");
         }
         let members = consumer.group_metadata().expect("a member");
-        let written = transactions.write(&offsets, &members, |writing| {
+        let written = transactions.write(&offsets, members, |writing| {
             batch.iter().try_for_each(|(key, value)| {
                 let (key, value) = (key.as_deref(), value.as_deref());
                 writing.send(&Outgoing { topic: "raw.copies", partition: None, key, value, headers: &[] })
@@ -162,6 +162,7 @@ fn throughput() {
         });
         let group = format!("engine-{round}");
         site.more.clear();
+        site.group.clone_from(&group);
         site.changelog = format!("{group}.changelog");
         site.create_topics(PARTITIONS as u32);
         let running = site.engine(&group);

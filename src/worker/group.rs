@@ -279,7 +279,7 @@ impl Worker {
             return;
         }
         self.vigil.forget();
-        let order = self.shards.begin_restore(partition);
+        let order = self.shards.begin_restore(partition, self.now_ms());
         let shared = &self.shared;
         let plan = Plan {
             kafka: shared.kafka.clone(),
@@ -327,6 +327,10 @@ impl Worker {
                     self.shards.wait(partition, self.now_ms() + RETRY_MS);
                 }
             }
+        }
+        for partition in self.shards.silent_restores(self.now_ms()) {
+            warn!(partition, "a restore reads nothing any more, it is begun anew");
+            self.begin_restore(partition);
         }
         for partition in self.shards.due_again(self.now_ms()) {
             self.begin_restore(partition);
@@ -448,7 +452,7 @@ impl Worker {
         let offsets = client::list(offsets.collect::<Vec<_>>());
         let began = monotonic();
         let outcome = match (offsets, self.consumer.group_metadata()) {
-            (Ok(offsets), Some(group)) => self.transactions.write(&offsets, &group, |writing| {
+            (Ok(offsets), Some(group)) => self.transactions.write(&offsets, group, |writing| {
                 turns.iter().try_for_each(|turn| turn.write(&kafka, &mut |record| writing.send(record)))?;
                 turns.iter().filter(|turn| turn.announces).try_for_each(|turn| {
                     let key = directory::key(&kafka.group, turn.partition);

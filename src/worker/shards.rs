@@ -28,12 +28,16 @@ pub const LINGER_MS: i64 = 50;
 const IDLE_POLL_MS: i64 = 20;
 /// While an answer about ends is awaited, which the client's poll does not wake up for.
 const ASKING_POLL_MS: i64 = 2;
+/// A restore that reads nothing for so long is begun anew: each of its requests has a shorter bound, so that it hangs in its client.
+pub const RESTORE_SILENCE_MS: i64 = 120_000;
 
 enum Stage {
     Restoring {
         generation: u64,
         stop: Arc<AtomicBool>,
         passed: Arc<Passed>,
+        /// What it had read when that last grew, and when that was.
+        grown: (u64, i64),
     },
     /// To be restored again at this instant.
     Waiting {
@@ -189,17 +193,32 @@ impl Shards {
     }
 
     /// A shard is being restored from now on.
-    pub fn begin_restore(&mut self, partition: i32) -> Order {
+    pub fn begin_restore(&mut self, partition: i32, now_ms: i64) -> Order {
         self.generation += 1;
         let order = Order { partition, generation: self.generation, stop: Arc::default(), passed: Arc::default() };
         let Order { generation, stop, passed, .. } = order.clone();
-        self.enter(partition, Stage::Restoring { generation, stop, passed });
+        self.enter(partition, Stage::Restoring { generation, stop, passed, grown: (0, now_ms) });
         order
     }
 
     /// Whether a restore that has ended is the one that is waited for.
     pub fn awaits(&self, partition: i32, ended: u64) -> bool {
         matches!(self.stages.get(&partition), Some(Stage::Restoring { generation, .. }) if *generation == ended)
+    }
+
+    /// Those whose restores read nothing any more.
+    pub fn silent_restores(&mut self, now_ms: i64) -> Vec<i32> {
+        let mut silent = Vec::new();
+        for (&partition, stage) in &mut self.stages {
+            let Stage::Restoring { passed, grown, .. } = stage else { continue };
+            let read = passed.read.load(Ordering::Relaxed);
+            if read != grown.0 {
+                *grown = (read, now_ms);
+            } else if now_ms - grown.1 >= RESTORE_SILENCE_MS {
+                silent.push(partition);
+            }
+        }
+        silent
     }
 
     /// To be restored again later.
@@ -429,9 +448,9 @@ mod tests {
     #[test]
     fn a_restore_that_is_not_waited_for_any_more_is_stopped_and_its_outcome_not_taken() {
         let mut shards = shards();
-        let first = shards.begin_restore(1);
+        let first = shards.begin_restore(1, 0);
         assert!(shards.awaits(1, first.generation));
-        let second = shards.begin_restore(1);
+        let second = shards.begin_restore(1, 0);
         assert!(first.stop.load(Ordering::Relaxed) && !shards.awaits(1, first.generation));
         shards.revoke([1]);
         assert!(second.stop.load(Ordering::Relaxed) && !shards.awaits(1, second.generation));
@@ -441,7 +460,7 @@ mod tests {
     fn another_policy_has_shards_that_are_refused_or_being_restored_by_the_one_before_restored_anew() {
         let mut shards = shards();
         shards.refuse(1);
-        let order = shards.begin_restore(2);
+        let order = shards.begin_restore(2, 0);
         shards.wait(3, 500);
         assert_eq!(shards.adopt(&Arc::new(Policy::of(Vec::new()))), [1, 2]);
         assert!(shards.awaits(2, order.generation), "it goes on until it is begun anew");
@@ -453,5 +472,16 @@ mod tests {
         shards.wait(2, 500);
         assert_eq!(shards.assign([2, 2]), Assigned::default());
         assert_eq!((shards.due_again(499), shards.due_again(500)), (vec![], vec![2]));
+    }
+
+    #[test]
+    fn a_restore_that_reads_nothing_any_more_is_known_and_one_that_reads_is_left_alone() {
+        let mut shards = shards();
+        let (hangs, reads) = (shards.begin_restore(1, 0), shards.begin_restore(2, 0));
+        hangs.passed.read.store(7, Ordering::Relaxed);
+        assert!(shards.silent_restores(1_000).is_empty());
+        reads.passed.read.store(9, Ordering::Relaxed);
+        assert!(shards.silent_restores(RESTORE_SILENCE_MS).is_empty());
+        assert_eq!(shards.silent_restores(RESTORE_SILENCE_MS + 1_000), [1]);
     }
 }

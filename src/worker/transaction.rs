@@ -1,6 +1,7 @@
 //! One turn, one transaction: notices, changed records, meta, dead letters and input offsets, all or nothing.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use rdkafka::bindings;
@@ -18,10 +19,14 @@ use super::resent::{self, Counted, End, Verdict, Watch};
 use crate::config::Kafka;
 
 const STEP: Duration = Duration::from_secs(1);
+/// A call that was to last [`STEP`] and is not answered for so long never will be.
+const HANG: Duration = Duration::from_secs(20);
 const INIT: Duration = Duration::from_secs(30);
 const FLUSH_MS: i32 = 10_000;
 /// A commit that is not answered for so long has an outcome that only a restore can tell.
 const COMMIT: Duration = Duration::from_secs(60);
+/// Who waits longer says so, so that no worker stands still in silence.
+const TELL: Duration = Duration::from_secs(5);
 
 /// What the caller must do about a transaction that was not committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +62,46 @@ pub struct Transactions {
 struct Watched {
     producer: ThreadedProducer<Watch>,
     watch: Watch,
+    offsets: OffsetsSender,
+}
+
+/// Sends offsets to the transaction from a thread of its own: librdkafka's call heeds no time-out while it looks for the group's
+/// coordinator, and may never return (confluentinc/librdkafka#5456, #5511). A thread that hangs is left behind with its producer,
+/// which the next one of its id fences.
+struct OffsetsSender {
+    asked: Sender<(TopicPartitionList, Arc<ConsumerGroupMetadata>)>,
+    answers: Receiver<KafkaResult<()>>,
+}
+
+impl OffsetsSender {
+    /// # Errors
+    /// Where the thread cannot be made.
+    fn start(producer: ThreadedProducer<Watch>) -> KafkaResult<Self> {
+        let (asked, questions) = channel::<(TopicPartitionList, Arc<ConsumerGroupMetadata>)>();
+        let (answer, answers) = channel();
+        let serve = move || {
+            while let Ok((offsets, group)) = questions.recv() {
+                if answer.send(producer.send_offsets_to_transaction(&offsets, &group, STEP)).is_err() {
+                    return;
+                }
+            }
+        };
+        let made = std::thread::Builder::new().name("offsets".to_owned()).spawn(serve);
+        made.map(|_runs_until_dropped| OffsetsSender { asked, answers }).map_err(|_| KafkaError::Canceled)
+    }
+
+    /// [`KafkaError::Canceled`]: no answer will come.
+    fn send(&self, offsets: &TopicPartitionList, group: &Arc<ConsumerGroupMetadata>) -> KafkaResult<()> {
+        self.asked.send((offsets.clone(), group.clone())).map_err(|_| KafkaError::Canceled)?;
+        match self.answers.recv_timeout(HANG) {
+            Ok(outcome) => outcome,
+            Err(RecvTimeoutError::Timeout) => {
+                warn!("a call that sends offsets to a transaction does not return: its producer is left behind");
+                Err(KafkaError::Canceled)
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(KafkaError::Canceled),
+        }
+    }
 }
 
 /// The open transaction.
@@ -126,7 +171,8 @@ impl Transactions {
             let watch = Watch::before_client();
             let producer: ThreadedProducer<Watch> = config.create_with_context(watch.clone())?;
             producer.init_transactions(INIT)?;
-            self.producer = Some(Watched { producer, watch });
+            let offsets = OffsetsSender::start(producer.clone())?;
+            self.producer = Some(Watched { producer, watch, offsets });
             self.doubt = None;
         }
         self.producer.as_ref().ok_or(KafkaError::Canceled)
@@ -154,16 +200,17 @@ impl Transactions {
     pub fn write(
         &mut self,
         offsets: &TopicPartitionList,
-        group: &ConsumerGroupMetadata,
+        group: ConsumerGroupMetadata,
         fill: impl FnOnce(&Writing<'_>) -> KafkaResult<()>,
     ) -> Result<(), Trouble> {
         self.leave_doubt();
         let least = self.least;
-        let Watched { producer, watch } = match self.watched() {
+        let Watched { producer, watch, offsets: sender } = match self.watched() {
             Ok(watched) => watched,
             // A producer that was not made has begun nothing.
             Err(error) => return Err(Trouble::Aborted { cause: "init", detail: error.to_string() }),
         };
+        let group = Arc::new(group);
         let mut at = "begin";
         let mut end = None;
         let outcome = producer.begin_transaction().and_then(|()| {
@@ -171,9 +218,9 @@ impl Transactions {
             fill(&Writing { producer })?;
             flush(producer.client(), FLUSH_MS);
             at = "offsets";
-            retried(|| producer.send_offsets_to_transaction(offsets, group, STEP))?;
+            retried("offsets", || sender.send(offsets, &group))?;
             at = "commit";
-            ended(watch, least, &mut end, || producer.commit_transaction(STEP))
+            ended(watch, least, &mut end, at, || producer.commit_transaction(STEP))
         });
         let Err(error) = outcome else {
             self.doubt = end;
@@ -186,7 +233,7 @@ impl Transactions {
             _ => at == "send",
         };
         if may_abort {
-            match ended(watch, least, &mut end, || producer.abort_transaction(STEP)) {
+            match ended(watch, least, &mut end, "abort", || producer.abort_transaction(STEP)) {
                 Ok(()) => {
                     self.doubt = end;
                     return Err(Trouble::Aborted { cause: at, detail });
@@ -202,9 +249,15 @@ impl Transactions {
 }
 
 /// Ends a transaction by `call`; `end` is kept where it, or an earlier try of another end, may have been sent twice.
-fn ended(watch: &Watch, least: Duration, end: &mut Option<End>, call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
+fn ended(
+    watch: &Watch,
+    least: Duration,
+    end: &mut Option<End>,
+    step: &'static str,
+    call: impl Fn() -> KafkaResult<()>,
+) -> KafkaResult<()> {
     let (began, before): (_, Counted) = (monotonic(), watch.last());
-    let outcome = retried(call);
+    let outcome = retried(step, call);
     let this = watch.ended(began, before);
     if this.took >= least {
         // The statistics before the first of two doubtful ends are those to compare with.
@@ -214,12 +267,20 @@ fn ended(watch: &Watch, least: Duration, end: &mut Option<End>, call: impl Fn() 
 }
 
 /// Until it succeeds, or fails for good, or too much time has passed.
-fn retried(call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
+fn retried(step: &'static str, call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
     let began = monotonic();
+    let mut tell_after = TELL;
     loop {
         match call() {
             Err(KafkaError::Transaction(error))
-                if error.is_retriable() && !error.txn_requires_abort() && began.elapsed() < COMMIT => {}
+                if error.is_retriable() && !error.txn_requires_abort() && began.elapsed() < COMMIT =>
+            {
+                if began.elapsed() >= tell_after {
+                    tell_after += TELL;
+                    let waited_s = began.elapsed().as_secs();
+                    warn!(step, waited_s, %error, "the brokers have not ended a transaction's step, it is tried on");
+                }
+            }
             outcome => return outcome,
         }
     }

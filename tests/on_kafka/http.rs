@@ -283,7 +283,7 @@ impl Numbers {
         let value = self.next.to_string();
         let (topic, value) = ("sla.outcomes", Some(value.as_bytes()));
         let record = Outgoing { topic, partition: Some(0), key: None, value, headers: &[] };
-        match self.transactions.write(&self.offsets, &group, |writing| writing.send(&record)) {
+        match self.transactions.write(&self.offsets, group, |writing| writing.send(&record)) {
             Ok(()) => self.next += 1,
             Err(Trouble::Aborted { .. }) => {}
             Err(unknown @ Trouble::Unknown { .. }) => panic!("{}: {unknown:?}", self.next),

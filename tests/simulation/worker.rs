@@ -263,7 +263,7 @@ impl Worker {
             }
             self.epoch = Some(world.broker.init(&self.transactional_id, world.clocks.now_ms));
         }
-        let order = self.shards.begin_restore(partition);
+        let order = self.shards.begin_restore(partition, self.elapsed_ms(world));
         let plan = Plan {
             kafka: self.kafka.clone(),
             client_id: String::new(),
