@@ -15,7 +15,13 @@ impl Teller {
     pub(super) fn clock(&mut self, clock: &ClockView) {
         let lang = self.lang;
         let cycle = lang.whole(i64::from(clock.cycle));
-        self.line(0, &format!("{}, {} {cycle}: {}", clock.sla, lang.say("clock", "reloj"), self.standing(clock)));
+        // What is told of it is then not what it looks like.
+        let known = match clock.stale_since {
+            Some(_) => lang.say(", by the known events", ", según los eventos conocidos"),
+            None => "",
+        };
+        let standing = self.standing(clock);
+        self.line(0, &format!("{}, {} {cycle}: {standing}{known}", clock.sla, lang.say("clock", "reloj")));
         let Some(why) = clock.why.as_deref() else { return };
         // A target may be counted in the calendar of another zone.
         let own = zone_of(&clock.explanation.timezone);
@@ -257,9 +263,14 @@ impl Teller {
 
     fn breached(&mut self, clock: &ClockView, why: &Why) {
         let lang = self.lang;
-        if let (Some(due), true) = (clock.due_at, matches!(clock.state, Standing::Breached | Standing::MetLate)) {
-            let due = self.moment(due);
+        if let (Some(at), true) = (clock.due_at, matches!(clock.state, Standing::Breached | Standing::MetLate)) {
+            let due = self.moment(at);
+            let untold = clock.stale_since.is_some_and(|since| at > since);
             let mut text = match lang {
+                Lang::En if untold => format!("{due} has passed, but no breach is told while its state is not known."),
+                Lang::Es if untold => {
+                    format!("Pasó el {due}, pero no se avisa ningún incumplimiento mientras no se conozca su estado.")
+                }
                 Lang::En => format!("Breached: {due} passed with the clock running."),
                 Lang::Es => format!("Incumplido: pasó el {due} con el reloj en marcha."),
             };

@@ -43,7 +43,7 @@ impl Teller {
     }
 
     pub(super) fn reminders(&mut self, clock: &ClockView) {
-        for mark in &clock.reminders {
+        for mark in clock.reminders.iter().filter(|mark| is_sure(clock, mark)) {
             let name = format!("{} {}", self.lang.say("Reminder", "Recordatorio"), self.rung(&mark.text));
             let text = format!("{name}: {}.", self.became(mark, false));
             self.line(2, &text);
@@ -52,7 +52,7 @@ impl Teller {
 
     pub(super) fn escalations(&mut self, clock: &ClockView) {
         let breached = clock.state.name() == "breached" || clock.state.name() == "met_late";
-        for mark in &clock.escalations {
+        for mark in clock.escalations.iter().filter(|mark| is_sure(clock, mark)) {
             let whom = self.lang.and(&mark.notify);
             let asks = mark.action.as_deref().map(|action| format!(" [{action}]")).unwrap_or_default();
             let after = self.after(&mark.text);
@@ -98,6 +98,14 @@ impl Teller {
     }
 
     pub(super) fn next(&mut self, clock: &ClockView) {
+        if clock.stale_since.is_some() {
+            let text = self.lang.say(
+                "Next: nothing is told of it until its state is known again.",
+                "Lo que sigue: no se avisa nada de él hasta que se conozca de nuevo su estado.",
+            );
+            self.line(2, text);
+            return;
+        }
         let Some(next) = &clock.next else { return };
         let at = self.moment(next.at);
         let text = next.text.as_deref().unwrap_or_default();
@@ -117,4 +125,9 @@ impl Teller {
         };
         self.line(2, &text);
     }
+}
+
+/// Of a lead whose state is not known only what was told is sure.
+fn is_sure(clock: &ClockView, mark: &MarkView) -> bool {
+    clock.stale_since.is_none() || matches!(mark.state, "told" | "taken_back")
 }

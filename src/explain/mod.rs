@@ -9,7 +9,7 @@ mod targets;
 use chrono_tz::Tz;
 
 use crate::engine::LeadView;
-use crate::engine::explain::FactView;
+use crate::engine::explain::{FactView, FoldedView};
 use crate::engine::why::{RetractedView, WithdrawnView};
 use crate::language::Lang;
 use crate::time::{MINUTE_MS, Timestamp};
@@ -64,8 +64,14 @@ impl Teller {
         }
         now.push(self.holder(view.owner.as_deref(), view.team.as_deref()));
         self.line(0, &format!("{}: {}.", self.lang.say("Now", "Ahora"), now.join(", ")));
+        if let Some(since) = view.stale_since {
+            self.stale(since);
+        }
         self.gap();
         self.line(0, self.lang.say("What happened", "Qué pasó"));
+        if let Some(folded) = &view.folded {
+            self.folded(folded);
+        }
         for fact in &view.facts {
             let mut text = format!("{}  {}", self.moment(fact.time), self.fact(fact));
             if fact.learnt_at.since_ms(fact.time) >= PROMPT_MS {
@@ -91,6 +97,53 @@ impl Teller {
         for clock in &view.withdrawn {
             self.withdrawn(clock);
         }
+    }
+
+    /// Below the heading: what is not known of the lead.
+    fn stale(&mut self, since: Timestamp) {
+        let since = self.moment(since);
+        let text = match self.lang {
+            Lang::En => format!(
+                "Its state is not known since {since}: events may be missing, so nothing is told of it until one says its status \
+                 again. All below is as the known events have it."
+            ),
+            Lang::Es => format!(
+                "Su estado no se conoce desde el {since}: pueden faltar eventos, así que no se avisa nada de él hasta que uno \
+                 vuelva a decir su estado. Lo que sigue es según los eventos conocidos."
+            ),
+        };
+        self.line(0, &text);
+    }
+
+    /// In place of the oldest facts.
+    fn folded(&mut self, folded: &FoldedView) {
+        let (from, until) = (self.moment(folded.from), self.moment(folded.until));
+        let lang = self.lang;
+        let count = |number: u64, one: &str, several: &str| {
+            lang.counted(i64::try_from(number).unwrap_or(i64::MAX), one, several)
+        };
+        let mut text = match self.lang {
+            Lang::En => {
+                let facts = count(folded.facts, "older event", "older events");
+                format!("from {from} to {until}: {facts}, kept only in what came of them")
+            }
+            Lang::Es => {
+                let facts = count(folded.facts, "evento anterior", "eventos anteriores");
+                format!("del {from} al {until}: {facts}; solo se conserva su resultado")
+            }
+        };
+        if folded.clocks > 0 {
+            text.push_str(&match self.lang {
+                Lang::En => {
+                    format!("; {} not listed below", count(folded.clocks, "ended clock is", "ended clocks are"))
+                }
+                Lang::Es => format!(
+                    "; {} abajo",
+                    count(folded.clocks, "reloj terminado que no figura", "relojes terminados que no figuran")
+                ),
+            });
+        }
+        self.line(2, &text);
     }
 
     /// `held by ana of team north`.
@@ -129,6 +182,7 @@ impl Teller {
             ("lead.merged", _) => {
                 format!("{} {}", lang.say("merged into", "fusionado con"), fact.into.as_deref().unwrap_or_default())
             }
+            ("lead.gap", _) => lang.say("events may be missing", "pueden faltar eventos").to_owned(),
             ("opportunity.created", _) => lang.say("opportunity created", "oportunidad creada").to_owned(),
             (other, _) => other.to_owned(),
         };

@@ -255,3 +255,24 @@ fn a_lead_without_a_clock() {
             .at("2 14:00", tell("opportunity.created", json!({"opportunity_id": "O1", "value": 10})));
     });
 }
+
+#[test]
+fn a_lead_whose_events_have_a_gap() {
+    plays(&policy(&format!("{HEAD}{DISPOSITION}")), "stale", |t| {
+        t.at("2 13:00", hot("ana")).at("2 14:00", tell("lead.gap", json!({}))).until("5 18:00");
+    });
+}
+
+#[test]
+fn a_lead_with_more_facts_than_are_kept_one_by_one() {
+    plays(&policy(&format!("{HEAD}{DISPOSITION}")), "folded", |t| {
+        t.at("2 13:00", hot("ana"));
+        for day in 2..12 {
+            for hour in 14..20 {
+                t.at(&format!("{day} {hour}:00"), activity("call"));
+            }
+            t.at(&format!("{day} 20:00"), status(if day % 2 == 0 { "qualified" } else { "working" }));
+        }
+        assert!(json_of(&t.lead("L1"))["folded"]["facts"].as_u64() > Some(5));
+    });
+}
