@@ -122,7 +122,10 @@ pub async fn look(kafka: &Kafka, making: Option<Making>) -> Result<Found, KafkaE
             let needs = usage.needs().iter().map(|(key, value, _)| (*key, *value));
             needs.chain(usage.wishes().iter().copied()).fold(topic, |topic, (key, value)| topic.set(key, value))
         });
-        for outcome in admin.create_topics(&new.collect::<Vec<_>>(), &options).await? {
+        let new: Vec<NewTopic<'_>> = new.collect();
+        // librdkafka refuses to make nothing.
+        let outcomes = if new.is_empty() { Vec::new() } else { admin.create_topics(&new, &options).await? };
+        for outcome in outcomes {
             match outcome {
                 Ok(name) => found.created.push(name),
                 // Another instance has just made it.

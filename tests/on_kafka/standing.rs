@@ -144,3 +144,10 @@ fn inputs_that_get_more_partitions_while_an_engine_runs_are_refused_with_what_to
         refuses(site.engine("two"), &mut told, "the state was made for 2");
     }
 }
+
+#[test]
+fn making_topics_again_where_none_is_missing_is_no_fault() {
+    let site = Site::named(Broker::shared(), "again", &policy(60));
+    site.create_topics(2);
+    site.create_topics(2);
+}
