@@ -73,7 +73,7 @@ pub(super) struct RawKafka {
     transactional_id: Option<String>,
     #[serde(default)]
     properties: BTreeMap<String, Scalar>,
-    /// Formats of other vendors are not read yet.
+    /// Refused with what to do: formats of other vendors are mapped before the inputs.
     input: Option<toml::Value>,
 }
 
@@ -136,7 +136,9 @@ pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> 
     }
     if raw.input.is_some() {
         faults.push(
-            "kafka.input: other formats than CloudEvents are not read yet; name the topics in kafka.inputs".to_owned(),
+            "kafka.input: formats of other vendors are not read from the inputs: map their events to CloudEvents before \
+             them (docs/events.md), and name the topics in kafka.inputs"
+                .to_owned(),
         );
     }
     let topics = raw.topics.unwrap_or_default();
@@ -227,6 +229,14 @@ mod tests {
         let mut faults = Vec::new();
         tls_faults(&BTreeMap::from([(name.to_owned(), super::super::Secret::new(value))]), has_tls, &mut faults);
         faults
+    }
+
+    #[test]
+    fn formats_of_other_vendors_are_refused_with_what_to_do() {
+        let text = "brokers = \"a:1\"\n[[input]]\ntopic = \"t\"\nformat = \"debezium\"";
+        let mut faults = Vec::new();
+        check(toml::from_str(text).expect("settings"), "one", &mut faults);
+        assert!(faults.len() == 1 && faults[0].contains("map their events to CloudEvents"), "{faults:?}");
     }
 
     #[test]

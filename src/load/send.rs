@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Generator;
 use crate::time::{Clock, SECOND_MS, Timestamp};
 
-/// Events in one request at most.
+/// Events in one request at most, and lines between two looks at the clock.
 pub const MAX_BATCH: usize = 500;
 /// Tries of one batch, some 40 s of them where the engine names no time of its own, before giving up.
 pub const MAX_ATTEMPTS: u32 = 12;
@@ -49,6 +49,10 @@ pub struct Rejected {
 
 /// The engine, and the passing of time: the two things that a test replaces.
 pub trait Transport {
+    /// Events of one batch at most.
+    fn most(&self) -> usize {
+        MAX_BATCH
+    }
     /// Posts a JSON array of CloudEvents.
     fn post(&mut self, batch: &[u8]) -> Reply;
     fn wait(&mut self, wait_ms: i64);
@@ -87,9 +91,9 @@ impl Pace {
         Pace { rate: rate.filter(|rate| *rate > 0.0), started: clock.now() }
     }
 
-    /// Events to be sent together: about five times a second.
-    fn batch(&self) -> usize {
-        self.rate.map_or(MAX_BATCH, |rate| ((rate / 5.0).ceil() as usize).clamp(1, MAX_BATCH))
+    /// Events to be sent together: about five times a second, `most` of them.
+    fn batch(&self, most: usize) -> usize {
+        self.rate.map_or(most, |rate| ((rate / 5.0).ceil() as usize).clamp(1, most))
     }
 
     /// How long until the event after the first `sent` ones is due.
@@ -118,7 +122,7 @@ pub fn to_writer(
         event.json.push(b'\n');
         out.write_all(&event.json)?;
         summary.sent += 1;
-        if summary.sent.is_multiple_of(pace.batch() as u64) {
+        if summary.sent.is_multiple_of(pace.batch(MAX_BATCH) as u64) {
             progress(&summary);
             let wait_ms = pace.wait_ms(summary.sent, clock);
             if wait_ms > 0 {
@@ -144,12 +148,13 @@ pub fn to_engine(
     progress: &mut dyn FnMut(&Summary),
 ) -> Result<Summary, Failure> {
     let pace = Pace::new(rate, clock);
+    let most = pace.batch(transport.most()) as u64;
     let mut summary = Summary::default();
     let mut body = Vec::new();
     loop {
         let (mut count, now) = (0u64, clock.now());
         body.clear();
-        while count < pace.batch() as u64 {
+        while count < most {
             let Some(delivery) = generator.next_delivery() else { break };
             body.push(if count == 0 { b'[' } else { b',' });
             let time = now.plus_ms(-delivery.append.since_ms(delivery.time));

@@ -12,12 +12,15 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::client;
+use super::{client, transaction};
 use crate::config::Kafka;
 use crate::event::FactKind;
 use crate::load::send::{self, Answer, Reply, Transport};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_MS: i32 = 30_000;
+/// Events that are sent before their delivery is waited for; in a transaction as many as in a request of HTTP.
+const MAX_SENT: usize = 10_000;
 
 /// The content type of a record that holds a whole event.
 pub const STRUCTURED: &str = "application/cloudevents+json";
@@ -98,7 +101,7 @@ impl Feed {
                 match self.producer.send(record) {
                     Ok(()) => break,
                     Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) => {
-                        self.producer.flush(PATIENCE)?;
+                        self.flush()?;
                         record = refused;
                     }
                     Err((error, _)) => return Err(error),
@@ -108,12 +111,17 @@ impl Feed {
         Ok(())
     }
 
+    fn flush(&self) -> KafkaResult<()> {
+        let flushed = transaction::flush(self.producer.client(), PATIENCE_MS);
+        flushed.then_some(()).ok_or(KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut))
+    }
+
     fn deliver(&self, batch: &[&RawValue]) -> KafkaResult<()> {
         if self.transactional {
             self.producer.begin_transaction()?;
         }
         self.send(batch)?;
-        self.producer.flush(PATIENCE)?;
+        self.flush()?;
         if self.transactional {
             self.producer.commit_transaction(PATIENCE)?;
         }
@@ -122,6 +130,10 @@ impl Feed {
 }
 
 impl Transport for Feed {
+    fn most(&self) -> usize {
+        if self.transactional { send::MAX_BATCH } else { MAX_SENT }
+    }
+
     fn post(&mut self, batch: &[u8]) -> Reply {
         let events: Vec<&RawValue> = match serde_json::from_slice(batch) {
             Ok(events) => events,

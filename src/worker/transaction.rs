@@ -5,12 +5,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use rdkafka::bindings;
-use rdkafka::client::Client;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
 use tracing::{info, warn};
 
 use super::client;
@@ -128,7 +129,7 @@ impl Writing<'_> {
             match self.producer.send(next) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), refused)) => {
-                    flush(self.producer.client(), 100);
+                    let _some_room_is_enough = flush(self.producer.client(), 100);
                     next = refused;
                 }
                 Err((error, _)) => return Err(error),
@@ -216,7 +217,7 @@ impl Transactions {
         let outcome = producer.begin_transaction().and_then(|()| {
             at = "send";
             fill(&Writing { producer })?;
-            flush(producer.client(), FLUSH_MS);
+            let _what_was_not_delivered_fails_the_commit = flush(producer.client(), FLUSH_MS);
             at = "offsets";
             retried("offsets", || sender.send(offsets, &group))?;
             at = "commit";
@@ -286,9 +287,8 @@ fn retried(step: &'static str, call: impl Fn() -> KafkaResult<()>) -> KafkaResul
     }
 }
 
-/// librdkafka's own flush: it sends at once what lingers, where the crate's polls slices of 100 ms.
-fn flush(client: &Client<Watch>, timeout_ms: i32) {
-    // SAFETY: the pointer is the live client's for as long as it is borrowed, and rd_kafka_flush may be called from any thread. What
-    // could not be flushed fails in the commit that follows.
-    let _failed_deliveries_fail_the_commit = unsafe { bindings::rd_kafka_flush(client.native_ptr(), timeout_ms) };
+/// librdkafka's own flush: it sends at once what lingers, where the crate's polls slices of 100 ms. `false`: something still waits.
+pub(super) fn flush<C: ClientContext>(client: &Client<C>, timeout_ms: i32) -> bool {
+    // SAFETY: the pointer is the live client's for as long as it is borrowed, and rd_kafka_flush may be called from any thread.
+    unsafe { bindings::rd_kafka_flush(client.native_ptr(), timeout_ms) == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR }
 }
