@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -32,6 +32,10 @@ use crate::worker::{self, OnKafka};
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// And so long when its store has failed: they are only told so.
 const FAIL_PATIENCE: Duration = Duration::from_secs(2);
+/// On Kafka, where another instance goes on with the work: so long from the signal to the end, whatever the brokers do, so that none who
+/// waits five seconds need kill it. Of that, what requests under way are given.
+const KAFKA_STOP: Duration = Duration::from_secs(4);
+const KAFKA_STOP_PATIENCE: Duration = Duration::from_millis(1_500);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -85,8 +89,8 @@ pub fn run(args: RunArgs) -> ExitCode {
         Err(error) => return environment(&format!("no threads can be started: {error}")),
     };
     let code = runtime.block_on(serve(&settings, policy, args.accept_changed_policy));
-    // A read that hangs on a failed disk does not keep the process.
-    runtime.shutdown_timeout(FAIL_PATIENCE);
+    // A read that hangs on a failed disk does not keep the process; one that waits for brokers is of no use any more.
+    runtime.shutdown_timeout(if settings.kafka.is_some() { Duration::ZERO } else { FAIL_PATIENCE });
     code
 }
 
@@ -134,9 +138,13 @@ impl Running {
                 Err(fault) => Err(environment(&fault.to_string())),
             };
         };
-        let found = match worker::topics::look(kafka, None).await {
-            Ok(found) => found,
-            Err(error) => return Err(environment(&format!("kafka.brokers: {}: {error}", kafka.brokers))),
+        // Beside this task, which can be told to stop meanwhile: much of it blocks.
+        let asked = kafka.clone();
+        let looked = tokio::spawn(async move { worker::topics::look(&asked, None).await });
+        let found = match looked.await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => return Err(environment(&format!("kafka.brokers: {}: {error}", kafka.brokers))),
+            Err(error) => return Err(environment(&error.to_string())),
         };
         for warning in &found.warnings {
             warn!("topics: {warning}");
@@ -156,6 +164,7 @@ impl Running {
             },
             accept_changed_policy,
             partitions: found.partitions,
+            stall: worker::watchdog::PATIENCE,
         };
         match OnKafka::start(options, policy, clock, metrics) {
             Ok(kafka) => Ok(Running::Kafka(Arc::new(kafka))),
@@ -186,10 +195,19 @@ impl Running {
         }
     }
 
-    fn stop(&self) -> Result<(), String> {
+    /// How long requests under way are given when it stops.
+    fn stop_patience(&self) -> Duration {
+        match self {
+            Running::Embedded(_) => STOP_PATIENCE,
+            Running::Kafka(_) => KAFKA_STOP_PATIENCE,
+        }
+    }
+
+    /// `since`: how long ago it was told to.
+    fn stop(&self, since: Duration) -> Result<(), String> {
         match self {
             Running::Embedded(shell) => shell.stop().map_err(|fault| fault.to_string()),
-            Running::Kafka(shell) => shell.stop(),
+            Running::Kafka(shell) => shell.stop(KAFKA_STOP.saturating_sub(since)),
         }
     }
 }
@@ -222,14 +240,20 @@ async fn serve(settings: &Settings, policy: Arc<Policy>, accept_changed_policy: 
         Ok(hangup) => hangup,
         Err(error) => return environment(&format!("signals cannot be received: {error}")),
     };
-    let running = match Running::start(settings, policy, accept_changed_policy, metrics.clone()).await {
-        Ok(running) => running,
-        Err(code) => return code,
+    let running = tokio::select! {
+        started = Running::start(settings, policy, accept_changed_policy, metrics.clone()) => match started {
+            Ok(running) => running,
+            Err(code) => return code,
+        },
+        () = either(&mut terminate, &mut interrupt) => {
+            info!("told to stop before anything began");
+            return ExitCode::SUCCESS;
+        }
     };
     let listener = match TcpListener::bind(settings.http.bind).await {
         Ok(listener) => listener,
         Err(error) => {
-            let _reported_instead = running.stop();
+            let _reported_instead = running.stop(Duration::ZERO);
             return environment(&format!("http.bind: {}: {error}", settings.http.bind));
         }
     };
@@ -252,25 +276,31 @@ async fn serve(settings: &Settings, policy: Arc<Policy>, accept_changed_policy: 
         _ = phase.wait_for(|phase| matches!(phase, Phase::Failed(_) | Phase::Stopped)) => true,
         ended = &mut server => {
             let why = match ended { Ok(Err(error)) => error.to_string(), _ => "it ended".to_owned() };
-            let _reported_instead = running.stop();
+            let _reported_instead = running.stop(Duration::ZERO);
             return environment(&format!("the HTTP server failed: {why}"));
         }
     };
+    let told = monotonic();
     if !failed {
         info!("stopping: requests under way end first");
     }
     running.prepare_stop();
     let _nobody_listens = stop.send(());
-    let patience = if failed { FAIL_PATIENCE } else { STOP_PATIENCE };
+    let patience = if failed { FAIL_PATIENCE } else { running.stop_patience() };
     tokio::select! {
         _ = tokio::time::timeout(patience, &mut server) => {}
         () = either(&mut terminate, &mut interrupt) => warn!("told to stop again: requests under way are cut off"),
     }
-    match tokio::task::spawn_blocking(move || running.stop()).await {
+    match tokio::task::spawn_blocking(move || running.stop(told.elapsed())).await {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(told)) => environment(&told),
         Err(error) => environment(&error.to_string()),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long the stop lasts")]
+fn monotonic() -> Instant {
+    Instant::now()
 }
 
 /// Reads the policy anew at each SIGHUP. What becomes of it stands in the log.

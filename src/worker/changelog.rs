@@ -122,6 +122,14 @@ pub fn still_there(inputs: &[String], next: &[i64], held: &[(i64, i64)]) -> Resu
     Ok(())
 }
 
+/// What an operator is told of inputs that have another number of partitions than when the process began.
+pub fn outgrown(count: usize, begun_with: u32) -> String {
+    format!(
+        "the inputs have {count} partitions, this process began with {begun_with}: leads would be looked for in the wrong shard; give \
+         the inputs their old number of partitions, or begin anew with another kafka.group and changelog"
+    )
+}
+
 /// # Errors
 /// Where the state was made for another number of partitions.
 pub fn same_partitions(meta: &Meta, partitions: u32) -> Result<(), String> {

@@ -89,9 +89,9 @@ impl Worker {
     pub fn new(shared: Arc<Shared>, number: usize) -> KafkaResult<Self> {
         let client_id = format!("{}-{number}", shared.instance);
         let consumer = client::group_consumer(&shared.kafka, &client_id)?;
-        let prober =
-            Prober::start(&shared.kafka, &format!("{client_id}-ends"), "read_uncommitted", shared.clock.clone())?;
-        let vigil = Vigil::start(&shared.kafka, &client_id, shared.clock.clone())?;
+        let (clock, ends_id) = (shared.clock.clone(), format!("{client_id}-ends"));
+        let prober = Prober::start(&shared.kafka, &ends_id, "read_uncommitted", clock, Vec::new())?;
+        let vigil = Vigil::start(&shared.kafka, &client_id, shared.clock.clone(), shared.stall)?;
         let transactions = Transactions::new(shared.kafka.clone(), &client_id, number);
         let (began, started) = (monotonic(), shared.clock.now());
         let shards =
@@ -390,6 +390,11 @@ impl Worker {
                 "the machine's clock was set forward: time is counted by the monotonic clock until a broker's clock confirms the step"
             );
         }
+        let fallen = self.shards.fallen();
+        for partition in &fallen {
+            warn!(partition, "an input ends before what was read of it: its shard is restored, which tells more");
+        }
+        self.restore_anew(fallen);
     }
 
     fn step(&mut self) {
@@ -451,6 +456,8 @@ impl Worker {
         });
         let offsets = client::list(offsets.collect::<Vec<_>>());
         let began = monotonic();
+        let events = turns.iter().map(|turn| turn.events()).sum();
+        self.shared.commits(self.number, Some(events));
         let outcome = match (offsets, self.consumer.group_metadata()) {
             (Ok(offsets), Some(group)) => self.transactions.write(&offsets, group, |writing| {
                 turns.iter().try_for_each(|turn| turn.write(&kafka, &mut |record| writing.send(record)))?;
@@ -462,11 +469,11 @@ impl Worker {
             }),
             _ => Err(Trouble::Aborted { cause: "group", detail: "the group's metadata is not known".to_owned() }),
         };
+        self.shared.commits(self.number, None);
         let metrics = &self.shared.metrics;
         self.transactions.take_rebuilt().into_iter().for_each(|cause| metrics.client_rebuilt(cause));
         match outcome {
             Ok(()) => {
-                let events = turns.iter().map(|turn| turn.events()).sum();
                 metrics.transaction(began.elapsed().as_secs_f64(), events);
                 let now = self.shared.clock.now();
                 for turn in turns {
@@ -489,7 +496,12 @@ impl Worker {
     }
 
     fn restore_all(&mut self) {
-        for partition in self.shards.doubtful() {
+        self.restore_anew(self.shards.doubtful());
+    }
+
+    /// Shards that run.
+    fn restore_anew(&mut self, partitions: Vec<i32>) {
+        for partition in partitions {
             let inputs = self.shared.kafka.inputs.iter();
             let paused = client::list(inputs.map(|topic| (topic.clone(), partition, Offset::Invalid)))
                 .and_then(|partitions| self.consumer.pause(&partitions));

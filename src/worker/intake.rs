@@ -132,7 +132,7 @@ pub struct Intake {
     load: Arc<Load>,
     limits: Limits,
     jobs: Mutex<Option<Sender<Job>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: JoinHandle<()>,
 }
 
 impl Intake {
@@ -155,12 +155,7 @@ impl Intake {
         };
         let thread =
             std::thread::Builder::new().name("intake".to_owned()).spawn(serve).map_err(|error| error.to_string())?;
-        Ok(Intake {
-            load: Arc::default(),
-            limits: Limits::default(),
-            jobs: Mutex::new(Some(jobs)),
-            thread: Mutex::new(Some(thread)),
-        })
+        Ok(Intake { load: Arc::default(), limits: Limits::default(), jobs: Mutex::new(Some(jobs)), thread })
     }
 
     /// # Errors
@@ -176,13 +171,13 @@ impl Intake {
     }
 
     /// Takes nothing more; what was taken is delivered.
-    pub fn stop(&self) {
+    pub fn close(&self) {
         drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()
-            && thread.join().is_err()
-        {
-            warn!("the intake ended in a panic");
-        }
+    }
+
+    /// Closed, and all of it is delivered or given up.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
     }
 
     pub fn waiting_events(&self) -> usize {

@@ -65,6 +65,8 @@ pub struct Options {
     pub accept_changed_policy: bool,
     /// Of the inputs, as [`topics::look`] found them.
     pub partitions: u32,
+    /// How long a partition that could be read may stand still: [`watchdog::PATIENCE`].
+    pub stall: Duration,
 }
 
 /// How far a worker's restores are: those of the shards it has, added up.
@@ -106,6 +108,7 @@ pub struct Shared {
     clock_skew_ms: i64,
     options: engine::Options,
     accept_changed_policy: bool,
+    stall: Duration,
     policy: RwLock<Arc<Policy>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -115,6 +118,8 @@ pub struct Shared {
     /// By worker: its open clocks.
     open: Mutex<Vec<Vec<OpenCount>>>,
     questions: Mutex<Vec<VecDeque<Question>>>,
+    /// By worker: events of the turn whose transaction is under way.
+    committing: Mutex<Vec<Option<usize>>>,
     /// By worker.
     proposals: Mutex<Vec<Option<reload::Proposal>>>,
     /// Where this instance is reached, as soon as that is known.
@@ -135,6 +140,7 @@ impl Shared {
             clock_skew_ms: options.clock_skew_ms,
             options: options.engine,
             accept_changed_policy: options.accept_changed_policy,
+            stall: options.stall,
             policy: RwLock::new(policy),
             clock,
             metrics,
@@ -143,6 +149,7 @@ impl Shared {
             sights: Mutex::new(vec![None; workers]),
             open: Mutex::new(vec![Vec::new(); workers]),
             questions: Mutex::new((0..workers).map(|_| VecDeque::new()).collect()),
+            committing: Mutex::new(vec![None; workers]),
             proposals: Mutex::new((0..workers).map(|_| None).collect()),
             place: OnceLock::new(),
         }
@@ -165,6 +172,30 @@ impl Shared {
                 }
                 change
             });
+        }
+    }
+
+    /// A worker's transaction begins, with so many events, or has ended.
+    fn commits(&self, worker: usize, events: Option<usize>) {
+        if let Some(place) = held(&self.committing).get_mut(worker) {
+            *place = events;
+        }
+    }
+
+    /// What a worker that does not end has in hand.
+    fn left_by(&self, worker: usize) -> String {
+        let sight = held(&self.sights).get(worker).cloned().flatten();
+        let partitions = sight.map_or_else(Vec::new, |sight| sight.shards);
+        let partitions: Vec<String> = partitions.iter().map(|(partition, _)| partition.to_string()).collect();
+        let of = match partitions.is_empty() {
+            true => "no partitions".to_owned(),
+            false => format!("partitions {}", partitions.join(", ")),
+        };
+        match held(&self.committing).get(worker).copied().flatten() {
+            Some(events) => format!(
+                "worker {worker} of {of} does not know whether its transaction of {events} events was committed"
+            ),
+            None => format!("worker {worker} of {of} has not left the group"),
         }
     }
 

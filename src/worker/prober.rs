@@ -25,6 +25,8 @@ pub struct Answer {
     /// When it was sent, by the monotonic clock.
     pub sent_at: Instant,
     pub failed: Option<String>,
+    /// Topics that were to be counted, each with its number of partitions; without those that did not answer.
+    pub counts: Vec<(String, usize)>,
 }
 
 pub struct Prober {
@@ -34,15 +36,27 @@ pub struct Prober {
 }
 
 impl Prober {
+    /// `counted`: topics whose partitions are counted with each answer.
+    ///
     /// # Errors
     /// Where the client or the thread cannot be made.
-    pub fn start(kafka: &Kafka, client_id: &str, isolation: &str, clock: Arc<dyn Clock>) -> KafkaResult<Self> {
+    pub fn start(
+        kafka: &Kafka,
+        client_id: &str,
+        isolation: &str,
+        clock: Arc<dyn Clock>,
+        counted: Vec<String>,
+    ) -> KafkaResult<Self> {
         let consumer = client::reader(kafka, client_id, isolation)?;
         let (questions, asked) = channel::<Vec<(String, i32)>>();
         let (answer, answers) = channel();
         let serve = move || {
             while let Ok(partitions) = asked.recv() {
-                let told = ask(&consumer, &partitions, &*clock);
+                let mut told = ask(&consumer, &partitions, &*clock);
+                if told.failed.is_none() {
+                    told.counts =
+                        counted.iter().filter_map(|topic| Some((topic.clone(), count(&consumer, topic)?))).collect();
+                }
                 if answer.send(told).is_err() {
                     return;
                 }
@@ -83,10 +97,17 @@ fn ask(consumer: &BaseConsumer<LogContext>, partitions: &[(String, i32)], clock:
     match ends(consumer, partitions) {
         Ok(ends) => {
             let ends = ends.into_iter().map(|(topic, partition, end)| (topic, partition, Probe { sent, end }));
-            Answer { ends: ends.collect(), sent_at, failed: None }
+            Answer { ends: ends.collect(), sent_at, failed: None, counts: Vec::new() }
         }
-        Err(error) => Answer { ends: Vec::new(), sent_at, failed: Some(error.to_string()) },
+        Err(error) => Answer { ends: Vec::new(), sent_at, failed: Some(error.to_string()), counts: Vec::new() },
     }
+}
+
+/// `None`: the brokers do not say, or know no such topic now.
+fn count(consumer: &BaseConsumer<LogContext>, topic: &str) -> Option<usize> {
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).ok()?;
+    let count = metadata.topics().first()?.partitions().len();
+    (count > 0).then_some(count)
 }
 
 /// High watermarks, or what `consumer`'s isolation level makes of them.

@@ -32,6 +32,8 @@ struct Input<M> {
     queue: VecDeque<Queued<M>>,
     /// Everything below has been read.
     read_to: i64,
+    /// That, when it was last asked for its end.
+    read_when_asked: i64,
     /// Nothing unread was appended before it.
     floor: Option<Timestamp>,
     /// Ends that are not reached yet: the first asked for, and the last.
@@ -91,6 +93,7 @@ impl<M> Progress<M> {
         let input = |&read_to| Input {
             queue: VecDeque::new(),
             read_to,
+            read_when_asked: 0,
             floor: None,
             ends: [None; 2],
             end: read_to,
@@ -121,14 +124,24 @@ impl<M> Progress<M> {
         }
     }
 
-    pub fn probed(&mut self, input: usize, probe: Probe) {
+    /// All inputs are asked for their ends now.
+    pub fn asked(&mut self) {
+        self.inputs.iter_mut().for_each(|input| input.read_when_asked = input.read_to);
+    }
+
+    /// `false`: it ends before what was read of it when it was asked, so that the answer says nothing: the topic is another one now, or was cut.
+    pub fn probed(&mut self, input: usize, probe: Probe) -> bool {
         let skew_ms = self.skew_ms;
         if let Some(input) = self.inputs.get_mut(input) {
+            if probe.end < input.read_when_asked {
+                return false;
+            }
             let slot = usize::from(input.ends[0].is_some());
             input.ends[slot] = Some(probe);
             input.end = input.end.max(probe.end);
             input.settle_ends(skew_ms);
         }
+        true
     }
 
     /// Something lies below this offset, read or not: for [`Progress::lag`] alone.
@@ -250,6 +263,18 @@ mod tests {
         assert_eq!(one.behind(), Behind::OpenTransaction);
         one.reached(0, 2);
         assert_eq!(one.watermark(), Some(at(1_000)), "it was a marker");
+    }
+
+    #[test]
+    fn an_end_before_what_was_read_when_it_was_asked_moves_nothing() {
+        let mut one = Progress::new(&[5], 0);
+        one.asked();
+        one.push(0, at(500), 5, ());
+        one.pop();
+        assert!(!one.probed(0, probe(1_000, 4)), "the topic is another one");
+        assert_eq!(one.watermark(), Some(at(500)));
+        assert!(one.probed(0, probe(1_000, 5)), "offset 5 came after the question");
+        assert_eq!(one.watermark(), Some(at(1_000)));
     }
 
     #[test]

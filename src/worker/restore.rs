@@ -80,10 +80,7 @@ impl Plan {
             let count: usize = metadata.topics().iter().map(|topic| topic.partitions().len()).sum();
             let begun_with = self.partitions;
             if count > 0 && count != begun_with as usize {
-                return Err(RestoreFault::Outgrown(format!(
-                    "the inputs have {count} partitions, this process began with {begun_with}: leads would be looked for in the wrong \
-                     shard; give the inputs their old number of partitions, or begin anew with another kafka.group and changelog"
-                )));
+                return Err(RestoreFault::Outgrown(changelog::outgrown(count, begun_with)));
             }
         }
         Ok(())

@@ -8,7 +8,7 @@
 //!                            Waiting                      assigned of some inputs only: Apart, until the rest comes
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -110,6 +110,8 @@ pub struct Shards {
     guard: ClockGuard,
     /// The brokers did not answer the last question for ends.
     silent: bool,
+    /// Shards of which an input was found to end before what was read of it.
+    fallen: BTreeSet<i32>,
     turn_began_ms: Option<i64>,
 }
 
@@ -125,6 +127,7 @@ impl Shards {
             generation: 0,
             guard: ClockGuard::new(clock_skew_ms, started),
             silent: false,
+            fallen: BTreeSet::new(),
             turn_began_ms: None,
         }
     }
@@ -280,10 +283,19 @@ impl Shards {
         let not_believed_ms = first.sent.since_ms(self.guard.read(first.sent, told.sent_ms));
         for &(partition, input, probe) in &told.ends {
             if let Some(shard) = self.find(partition) {
-                shard.progress.probed(input, Probe { sent: probe.sent.plus_ms(-not_believed_ms), ..probe });
+                let probe = Probe { sent: probe.sent.plus_ms(-not_believed_ms), ..probe };
+                if !shard.progress.probed(input, probe) {
+                    self.fallen.insert(partition);
+                }
             }
         }
         !self.guard.stepped()
+    }
+
+    /// Running shards of which an input ends before what was read of it, since that was last asked: all to be restored anew.
+    pub fn fallen(&mut self) -> Vec<i32> {
+        let fallen = std::mem::take(&mut self.fallen);
+        self.doubtful().into_iter().filter(|partition| fallen.contains(partition)).collect()
     }
 
     /// The brokers did not say where inputs end; `true` if they did before.
@@ -357,12 +369,15 @@ impl Shards {
         self.running_mut().filter(|shard| shard.has_something()).collect()
     }
 
-    /// Shards for which an end of an input is to be asked for now.
+    /// Shards for which the ends of all inputs are to be asked for, which is done now.
     pub fn wanted(&mut self, now: Timestamp) -> Vec<i32> {
         let wanted = |shard: &mut Running| {
             let due = shard.shard.next_due();
             let asks = shard.progress.wanted(due).is_some_and(|at| at <= now);
-            asks.then_some(shard.partition)
+            asks.then(|| {
+                shard.progress.asked();
+                shard.partition
+            })
         };
         self.running_mut().filter_map(wanted).collect()
     }

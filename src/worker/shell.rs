@@ -27,6 +27,9 @@ use crate::view::{
 /// All leads of an instance are looked at, some between any two turns.
 const SCAN_PATIENCE: Duration = Duration::from_secs(60);
 
+/// At a stop, whether all has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// The running shell.
 pub struct OnKafka {
     shared: Arc<Shared>,
@@ -86,21 +89,46 @@ impl OnKafka {
         self.shared.enter(Phase::Stopping);
     }
 
-    /// Commits what was applied, leaves the group, and ends.
+    /// Commits what was applied, leaves the group, and ends. What the brokers do not let end within `patience` is left behind: it was not
+    /// committed, and is done again at the next start.
     ///
     /// # Errors
-    /// What a worker failed by.
-    pub fn stop(&self) -> Result<(), String> {
+    /// What a worker failed by, or what was left.
+    pub fn stop(&self, patience: Duration) -> Result<(), String> {
+        let began = monotonic();
         self.shared.enter(Phase::Stopping);
         self.shared.stop.store(true, Ordering::Relaxed);
-        let mut outcome = Ok(());
-        for thread in std::mem::take(&mut *held(&self.threads)) {
-            let ended = thread.join().unwrap_or_else(|_panic| Err("a worker ended in a panic".to_owned()));
-            outcome = outcome.and(ended);
+        self.intake.close();
+        let threads = std::mem::take(&mut *held(&self.threads));
+        let all_ended = || threads.iter().all(JoinHandle::is_finished) && self.intake.has_ended();
+        while !all_ended() && began.elapsed() < patience {
+            std::thread::park_timeout(LOOK_EVERY);
         }
-        self.intake.stop();
+        let workers = held(&self.shared.sights).len();
+        let mut left: Vec<String> = Vec::new();
+        let mut outcome = Ok(());
+        for (number, thread) in threads.into_iter().enumerate() {
+            if thread.is_finished() {
+                let ended = thread.join().unwrap_or_else(|_panic| Err("a worker ended in a panic".to_owned()));
+                outcome = outcome.and(ended);
+            } else if number < workers {
+                left.push(self.shared.left_by(number));
+            }
+        }
+        if !self.intake.has_ended() {
+            left.push(format!(
+                "{} events of HTTP were not taken by the brokers, nor answered",
+                self.intake.waiting_events()
+            ));
+        }
         self.shared.enter(Phase::Stopped);
-        outcome
+        if left.is_empty() {
+            return outcome;
+        }
+        outcome.and(Err(format!(
+            "the brokers did not let the stop end in time; what is not committed is done again at the next start: {}",
+            left.join("; ")
+        )))
     }
 
     /// The worker that answers for a lead, or why none does here.

@@ -235,6 +235,10 @@ impl Engine {
         self.process.try_wait().expect("the process").is_none()
     }
 
+    pub fn log_path(&self) -> PathBuf {
+        self.log.clone()
+    }
+
     pub fn log(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let own = text.get(usize::try_from(self.before).unwrap_or(0)..).unwrap_or_default();

@@ -15,6 +15,7 @@ mod outage;
 mod reload;
 mod report;
 mod standing;
+mod stopping;
 mod whole_run;
 
 use std::sync::atomic::{AtomicBool, Ordering};

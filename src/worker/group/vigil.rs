@@ -1,4 +1,5 @@
-//! That the client reads what it could: asked for now and then, judged by the watchdog, mended here.
+//! That the client reads what it could: asked for now and then, judged by the watchdog, mended here. And that the inputs have the
+//! partitions they had.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,20 +7,21 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::Offset;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::super::prober::Prober;
 use super::super::watchdog::{Remedy, Seen, Watchdog};
-use super::super::{client, monotonic};
+use super::super::{changelog, client, monotonic};
 use super::{SEEK_PATIENCE, Worker};
 use crate::config::Kafka;
 use crate::time::Clock;
 
-/// One batched request to each broker so often.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// One batched request to each broker so often while the watchdog has patience.
+const LOOKS: u32 = 6;
 
 pub(super) struct Vigil {
     prober: Prober,
+    look_every: Duration,
     dog: Watchdog,
     asked_at: Option<Instant>,
     /// Since the last look the client had nothing more to give, so that what stands still does not wait in its queue.
@@ -27,9 +29,16 @@ pub(super) struct Vigil {
 }
 
 impl Vigil {
-    pub(super) fn start(kafka: &Kafka, client_id: &str, clock: Arc<dyn Clock>) -> KafkaResult<Self> {
-        let prober = Prober::start(kafka, &format!("{client_id}-stable"), "read_committed", clock)?;
-        Ok(Vigil { prober, dog: Watchdog::default(), asked_at: None, dry: false })
+    pub(super) fn start(
+        kafka: &Kafka,
+        client_id: &str,
+        clock: Arc<dyn Clock>,
+        patience: Duration,
+    ) -> KafkaResult<Self> {
+        let client_id = format!("{client_id}-stable");
+        let prober = Prober::start(kafka, &client_id, "read_committed", clock, kafka.inputs.clone())?;
+        let (look_every, dog) = (patience / LOOKS, Watchdog::new(patience));
+        Ok(Vigil { prober, look_every, dog, asked_at: None, dry: false })
     }
 
     pub(super) fn ran_dry(&mut self) {
@@ -44,7 +53,7 @@ impl Vigil {
 impl Worker {
     /// `true`: the client must be made anew.
     pub(super) fn watch_over(&mut self) -> bool {
-        let due = self.vigil.asked_at.is_none_or(|asked| asked.elapsed() >= LOOK_EVERY);
+        let due = self.vigil.asked_at.is_none_or(|asked| asked.elapsed() >= self.vigil.look_every);
         if due && !self.vigil.prober.is_waiting() {
             let inputs = &self.shared.kafka.inputs;
             let all =
@@ -56,6 +65,13 @@ impl Worker {
         let Some(answer) = self.vigil.prober.answer() else { return false };
         // Brokers that do not answer are told of by the ends that timers wait for.
         if answer.failed.is_some() {
+            return false;
+        }
+        // A restore finds that too; but the group need not give this member anything to restore.
+        let begun_with = self.shared.partitions;
+        if let Some((_, count)) = answer.counts.iter().find(|(_, count)| *count != begun_with as usize) {
+            error!("every shard is refused: {}", changelog::outgrown(*count, begun_with));
+            self.shards.refuse_all();
             return false;
         }
         let dry = std::mem::take(&mut self.vigil.dry);
