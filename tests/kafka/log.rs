@@ -107,13 +107,20 @@ impl Log {
     /// Takes all that is committed by now.
     pub fn read_to_end(&mut self) {
         let mut ends = BTreeMap::new();
-        for (topic, partition) in self.next.keys() {
-            let (low, high) = self.consumer.fetch_watermarks(topic, *partition, BOUND).expect("the ends");
+        let began = Instant::now();
+        for (topic, partition) in self.next.keys().cloned().collect::<Vec<_>>() {
+            let (low, high) = loop {
+                match self.consumer.fetch_watermarks(&topic, partition, BOUND) {
+                    Ok(ends) => break ends,
+                    // A broker that starts, or has no time, does not know its partitions for a while.
+                    Err(error) => assert!(began.elapsed() < BOUND, "the ends of {topic}: {error}"),
+                }
+                self.take(Duration::from_millis(20));
+            };
             if low < high {
-                ends.insert((topic.clone(), *partition), high);
+                ends.insert((topic, partition), high);
             }
         }
-        let began = Instant::now();
         while ends.iter().any(|(partition, end)| self.next[partition] < *end) {
             self.take(Duration::from_millis(20));
             assert!(began.elapsed() < BOUND, "not read to the ends {ends:?}: {:?}", self.next);

@@ -1,11 +1,13 @@
 //! State, offsets and topics that do not go together: a recovery or a refusal that says what to do, never a silent start from nothing.
 
+use plazo::time::{Clock, SystemClock};
+
 use crate::kafka::broker::Broker;
-use crate::kafka::crm::{Traffic, seeded};
+use crate::kafka::crm::{Traffic, names, seeded};
 use crate::kafka::log::Told;
 use crate::kafka::site::{Engine, Site};
 use crate::kafka::verdict::check;
-use crate::{policy, traffic_for};
+use crate::{policy, traffic_for, wait_until};
 
 /// A site whose engine has done something and has stopped.
 fn stopped<'a>(name: &str, traffic: &mut Traffic) -> (Site<'a>, Told) {
@@ -142,6 +144,71 @@ fn inputs_that_get_more_partitions_while_an_engine_runs_are_refused_with_what_to
         engine.is_held("refused");
         refuses(engine, &mut told, "every shard is refused");
         refuses(site.engine("two"), &mut told, "the state was made for 2");
+    }
+}
+
+#[test]
+fn members_that_are_given_none_of_the_new_partitions_are_refused_too() {
+    for protocol in ["classic", "consumer"] {
+        let mut traffic = Traffic::new(seeded("new partitions of others", &format!(", {protocol}")));
+        let mut site = Site::named(Broker::shared(), &format!("others-{protocol}"), &policy(2)).with_protocol(protocol);
+        site.properties.push(("topic.metadata.refresh.interval.ms", "500"));
+        site.create_topics(2);
+        let mut told = site.told();
+        let names = ["a", "b", "c"];
+        let engines = names.map(|name| site.engine(name));
+        // One partition each, as before; the third one has none, and is given the new one.
+        engines[0].logs("restored partition=0 ");
+        engines[1].logs("restored partition=1 ");
+        engines[2].is_held("unassigned");
+        traffic_for(&mut traffic, &site.crm(), &mut told, 500);
+        told.until("some clocks start", |told| told.count("sla.started") > 20);
+        let (created, changed) = (site.topic("leads.created"), site.topic("leads.changed"));
+        site.broker.add_partitions(&[&created, &changed, &site.changelog], 3);
+        for engine in &engines {
+            engine.logs("have 3 partitions, this process began with 2");
+            engine.is_held("refused");
+        }
+        for engine in engines {
+            refuses(engine, &mut told, "every shard is refused");
+        }
+    }
+}
+
+#[test]
+fn an_input_that_is_made_anew_while_an_engine_runs_is_refused_and_hides_no_stop() {
+    let sites = ["classic", "consumer"].map(|protocol| {
+        let mut site = Site::named(Broker::shared(), &format!("anew-{protocol}"), &policy(20)).with_protocol(protocol);
+        site.properties.push(("topic.metadata.refresh.interval.ms", "500"));
+        site.create_topics(2);
+        site
+    });
+    let leads = names("N", 50);
+    let engines = sites.each_ref().map(|site| (site, site.engine("one"), site.told()));
+    let engines = engines.map(|(site, engine, mut told)| {
+        engine.logs("restored partition=0 ");
+        let crm = site.crm();
+        leads.iter().for_each(|lead| crm.created(lead));
+        (0..400).for_each(|number| crm.updated("leads.changed", &format!("u{number}"), &leads[number % leads.len()]));
+        crm.flush();
+        told.until("every clock runs", |told| told.count("sla.started") == leads.len());
+        site.until_consumed();
+        let input = site.topic("leads.changed");
+        site.broker.delete_topic(&input);
+        site.broker.until("it is gone", || site.broker.leader(&input, 0).is_none());
+        site.create_topics(2);
+        // Few, so that the new topic is shorter than what was read of the old one.
+        let crm = site.crm();
+        leads.iter().for_each(|lead| crm.status(lead, "qualified"));
+        crm.flush();
+        (engine, told)
+    });
+    let due = SystemClock.now().plus_ms(20_000);
+    engines.iter().for_each(|(engine, _)| engine.logs("it was deleted and made anew"));
+    wait_until(due);
+    for (engine, mut told) in engines {
+        assert_eq!(told.read_to_end().count("sla.breached"), 0, "the stop was accepted before the deadline");
+        refuses(engine, &mut told, "bring it back, or begin anew");
     }
 }
 
