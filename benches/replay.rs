@@ -13,6 +13,7 @@ use plazo::history::{self, Coming, Form};
 use plazo::policy::{self, Policy};
 use plazo::replay::Replay;
 use plazo::report::{Collector, Holder, write_json};
+use plazo::sorter::Room;
 use plazo::time::Timestamp;
 
 mod support;
@@ -47,7 +48,7 @@ fn one(lines: &[u8]) -> Outcome {
     let (start, before) = (Instant::now(), ALLOCATOR.allocated());
     let mut replay = Replay::new(policy(POLICY), None, i64::MAX);
     let mut input = lines;
-    history::read(&mut input, "bench", &Form::Ndjson, &mut |Coming { leads_ahead, .. }, event| {
+    history::read(&mut input, "bench", &Form::Ndjson, &Room::default(), &mut |Coming { leads_ahead, .. }, event| {
         replay.warm(leads_ahead);
         assert_eq!(replay.event(event, &mut unheard)?, None);
         Ok(())
@@ -70,7 +71,7 @@ fn two(lines: &[u8]) -> Outcome {
     let draft = POLICY.replace("\"5 business days\"", "\"4 business days\"");
     let [mut a, mut b] = [POLICY, &draft].map(|text| Replay::new(policy(text), None, i64::MAX));
     let mut input = lines;
-    history::read(&mut input, "bench", &Form::Ndjson, &mut |Coming { leads_ahead, .. }, event| {
+    history::read(&mut input, "bench", &Form::Ndjson, &Room::default(), &mut |Coming { leads_ahead, .. }, event| {
         let event = event.expect("an event");
         a.warm(leads_ahead);
         b.warm(leads_ahead);

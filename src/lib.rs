@@ -3,7 +3,7 @@
 //! It takes lead-created and status-changed events, keeps every lead's deadline on a timer wheel, and tells reminders, breaches and
 //! escalations, each exactly once, never early, never false. In reading order, each module using only those above it:
 //!
-//! - [`time`] (instants; the only reader of the wall clock), [`metrics`];
+//! - [`time`] (instants; the only reader of the wall clock), [`metrics`], [`sorter`] (more than memory should hold, in order);
 //! - [`timer_wheel`], [`calendar`] (open time and durations), [`event`] (CloudEvents and CSV -> facts, or a named refusal);
 //! - [`policy`]: the agreement, TOML -> checked types, every fault at once; [`language`]: how English and Spanish write things;
 //! - [`engine`]: the core that decides, without IO, clock or async. One packed record a lead, one pure function, a shard of leads;
@@ -16,6 +16,7 @@
 //! test (`tests/tidy.rs`) holds that.
 
 pub mod metrics;
+pub mod sorter;
 pub mod time;
 
 pub mod timer_wheel;

@@ -9,7 +9,7 @@ use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
 /// The modules from the bottom up: each may import from the layers below its own, the core not even from its own.
 const LAYERS: [&[&str]; 8] = [
-    &["time", "metrics"],
+    &["time", "metrics", "sorter"],
     &["calendar", "event", "timer_wheel"],
     &["policy", "language"],
     &["engine"],

@@ -16,6 +16,7 @@ use crate::event::xes::XesMap;
 use crate::event::{Event, MapFault, Rejection};
 use crate::history::{self, BadLines, Coming, HistoryError, Place};
 use crate::replay::Counts;
+use crate::sorter::Room;
 use crate::time::Timestamp;
 
 /// Which recorded events, and how they are read.
@@ -108,7 +109,7 @@ impl From<HistoryError> for Stop {
     fn from(error: HistoryError) -> Self {
         match error {
             HistoryError::Taken(error) => Stop::cannot_write(error),
-            HistoryError::Read { .. } => Stop::Environment(error.to_string()),
+            HistoryError::Read { .. } | HistoryError::Sort { .. } => Stop::Environment(error.to_string()),
             HistoryError::Fault(message) => Stop::Fault(message),
         }
     }
@@ -163,7 +164,7 @@ impl HistoryArgs {
         };
         let bar = progress(&self.events);
         history::with_reader(&self.events, &bar, |reader| {
-            history::read(reader, &file, form, &mut |Coming { place, leads_ahead }, event| {
+            history::read(reader, &file, form, &Room::default(), &mut |Coming { place, leads_ahead }, event| {
                 let refused = take(leads_ahead, event)?;
                 bad.count(place, refused.as_ref());
                 refused.map_or(Ok(()), |rejection| refuse(place, &rejection))

@@ -1,176 +1,214 @@
-//! What an exported file said: events in few bytes each, by event time, and the rows that were refused.
+//! What an exported file says: events in order of event time, in bounded memory, and the rows that were refused.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::io;
 
-use crate::event::{Event, Fact, FactKind, Opportunity, Rejection};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{AttributeList, Event, Fact, FactKind, Opportunity, Rejection};
+use crate::sorter::{Room, SortError, Sorted, Sorter};
 use crate::time::Timestamp;
 
-/// A text of the file, kept once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::event) struct Sym(u32);
-
-#[derive(Debug, Default)]
-pub(in crate::event) struct Texts {
-    known: HashMap<Arc<str>, Sym>,
-    all: Vec<Arc<str>>,
+/// Where in its file an event stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// From 1.
+    pub line: u64,
+    /// Of the event, from 0; of CSV the row's, of XES that of the `<event>`.
+    pub index: u64,
 }
 
-impl Texts {
-    pub(in crate::event) fn sym(&mut self, text: &str) -> Sym {
-        if let Some(sym) = self.known.get(text) {
-            return *sym;
-        }
-        let text: Arc<str> = text.into();
-        // Four billion different texts do not fit in memory.
-        let sym = Sym(self.all.len() as u32);
-        self.all.push(Arc::clone(&text));
-        self.known.insert(text, sym);
-        sym
+/// Takes what was refused, as it is met, then every event in order of event time; ties in order of the file.
+pub type TakeExported<'t> = dyn FnMut(Place, Result<Event<'_>, Rejection>) -> io::Result<()> + 't;
+
+/// Why an exported file was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error("cannot read the file: {0}")]
+    Read(io::Error),
+    /// Where the events were going.
+    #[error("cannot write: {0}")]
+    Taken(io::Error),
+    #[error(transparent)]
+    Sort(#[from] SortError),
+    #[error("the file is empty: expected a first row with the names of the columns")]
+    Empty,
+    /// Every column that the map names and the file lacks, or has twice.
+    #[error("{}", .0.join("\n"))]
+    Columns(Vec<String>),
+    #[error("the file is no XES log: expected a <log> with <trace> elements, found {0}")]
+    NoLog(String),
+}
+
+/// A name that the map gives, by its place in [`Names`].
+pub(in crate::event) type NameIndex = u32;
+
+/// Names of attributes and columns, which stand in every event.
+#[derive(Debug, Default)]
+pub(in crate::event) struct Names(Vec<String>);
+
+impl Names {
+    pub(in crate::event) fn index(&mut self, name: &str) -> NameIndex {
+        let known = self.0.iter().position(|known| known == name);
+        let index = known.unwrap_or_else(|| {
+            self.0.push(name.to_owned());
+            self.0.len() - 1
+        });
+        index as NameIndex
     }
 
-    pub(in crate::event) fn text(&self, sym: Sym) -> &str {
-        self.all.get(sym.0 as usize).map_or("", |text| text)
+    pub(in crate::event) fn name(&self, index: NameIndex) -> &str {
+        self.0.get(index as usize).map_or("", |name| name)
     }
 }
 
 /// An event before it is put together.
-#[derive(Clone, Debug)]
-pub(in crate::event) struct Draft {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::event) struct Draft<'t> {
+    /// With `row` what it is sorted by, which is kept beside it.
+    #[serde(skip)]
     pub(in crate::event) time: Timestamp,
-    /// Of its row in the file, from 1.
+    /// Of the file, from 1.
+    #[serde(skip)]
     pub(in crate::event) row: u64,
-    pub(in crate::event) kind: FactKind,
-    pub(in crate::event) lead: Sym,
+    /// On which the row begins.
+    pub(in crate::event) line: u64,
+    /// Its place in [`FactKind::ALL`].
+    pub(in crate::event) kind: u8,
+    pub(in crate::event) lead: &'t str,
     /// Makes the id unlike those of other events of this kind and row.
-    pub(in crate::event) suffix: Option<Sym>,
+    pub(in crate::event) suffix: Option<NameIndex>,
     /// Status, kind of activity or survivor of a merge, as the kind of event has it.
-    pub(in crate::event) word: Option<Sym>,
-    pub(in crate::event) owner: Option<Sym>,
-    pub(in crate::event) team: Option<Sym>,
+    #[serde(borrow)]
+    pub(in crate::event) word: Option<&'t str>,
+    pub(in crate::event) owner: Option<&'t str>,
+    pub(in crate::event) team: Option<&'t str>,
     pub(in crate::event) automated: bool,
-    /// Attribute names and values.
-    pub(in crate::event) attributes: Box<[(Sym, Sym)]>,
-    pub(in crate::event) opportunity: Option<Box<OpportunityDraft>>,
+    pub(in crate::event) attributes: Vec<(NameIndex, &'t str)>,
+    #[serde(borrow)]
+    pub(in crate::event) opportunity: Option<OpportunityDraft<'t>>,
 }
 
-/// What docs/replay.md says of the memory that an export takes.
-const _: () = assert!(size_of::<Draft>() + size_of::<u32>() <= 96);
-
-#[derive(Clone, Debug, Default)]
-pub(in crate::event) struct OpportunityDraft {
-    pub(in crate::event) id: Option<Sym>,
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(in crate::event) struct OpportunityDraft<'t> {
+    #[serde(borrow)]
+    pub(in crate::event) id: Option<&'t str>,
     pub(in crate::event) value: Option<f64>,
-    pub(in crate::event) currency: Option<Sym>,
+    pub(in crate::event) currency: Option<&'t str>,
 }
 
-impl Draft {
-    pub(in crate::event) fn new(kind: FactKind, lead: Sym, row: u64, time: Timestamp) -> Self {
+impl<'t> Draft<'t> {
+    pub(in crate::event) fn new(kind: FactKind, lead: &'t str, (line, row): (u64, u64), time: Timestamp) -> Self {
         Draft {
             time,
             row,
-            kind,
+            line,
+            kind: kind as u8,
             lead,
             suffix: None,
             word: None,
             owner: None,
             team: None,
             automated: false,
-            attributes: Box::default(),
+            attributes: Vec::new(),
             opportunity: None,
         }
     }
-}
 
-/// A row, or one event of a row, that was refused. The rest of the file was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RejectedRow {
-    /// Line of the file where the row begins, from 1.
-    pub line: u64,
-    /// Row of the file, from 1, without the header.
-    pub row: u64,
-    /// Its `id` is the one that the event would have had, where the row names its lead.
-    pub rejection: Rejection,
-}
-
-/// The events of a file, by event time; ties in order of the file.
-#[derive(Debug)]
-pub struct Exported {
-    source: String,
-    texts: Texts,
-    drafts: Vec<Draft>,
-    /// In order of the file.
-    pub rejected: Vec<RejectedRow>,
-    /// The line on which each row begins.
-    lines: Vec<u32>,
-}
-
-impl Exported {
-    pub(in crate::event) fn new(
-        source: String,
-        texts: Texts,
-        mut drafts: Vec<Draft>,
-        mut rejected: Vec<RejectedRow>,
-        lines: Vec<u32>,
-    ) -> Self {
-        drafts.sort_by_key(|draft| (draft.time, draft.row));
-        rejected.sort_by_key(|rejected| rejected.row);
-        Exported { source, texts, drafts, rejected, lines }
+    fn kind(&self) -> FactKind {
+        FactKind::ALL.get(usize::from(self.kind)).copied().unwrap_or(FactKind::Updated)
     }
 
-    pub fn len(&self) -> usize {
-        self.drafts.len()
+    pub(in crate::event) fn place(&self) -> Place {
+        Place { line: self.line, index: self.row.saturating_sub(1) }
     }
 
-    /// Rows read, without a header.
-    pub fn rows(&self) -> u64 {
-        self.lines.len() as u64
+    /// In few bytes.
+    pub(in crate::event) fn pack(&self, out: &mut Vec<u8>) {
+        // Nothing that it holds is without a written form, and a vector takes all.
+        let _never_fails = postcard::to_io(self, out);
     }
 
-    /// Line and row of the file, both from 1, that the event of this index comes from; the header is no row.
-    pub fn place(&self, index: usize) -> (u64, u64) {
-        let row = self.drafts.get(index).map_or(0, |draft| draft.row);
-        let line = row.checked_sub(1).and_then(|at| self.lines.get(at as usize));
-        (line.map_or(0, |line| u64::from(*line)), row)
+    pub(in crate::event) fn unpack((ms, row): (i64, u64), packed: &'t [u8]) -> io::Result<Draft<'t>> {
+        let mut draft: Draft<'t> = postcard::from_bytes(packed).map_err(io::Error::other)?;
+        (draft.time, draft.row) = (Timestamp::from_ms(ms), row);
+        Ok(draft)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.drafts.is_empty()
-    }
-
-    /// Puts the events together, one by one, in order of event time.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Event<'_>> {
-        self.drafts.iter().map(|draft| self.event(draft))
-    }
-
-    fn event(&self, draft: &Draft) -> Event<'_> {
-        let text = |sym: Sym| Cow::Borrowed(self.texts.text(sym));
-        let mut fact = Fact::new(draft.kind);
-        let word = draft.word.map(text);
-        match draft.kind {
+    pub(in crate::event) fn event<'e>(&self, source: &'e str, names: &'e Names) -> Event<'e>
+    where
+        't: 'e,
+    {
+        let kind = self.kind();
+        let mut fact = Fact::new(kind);
+        let word = self.word.map(Cow::Borrowed);
+        match kind {
             FactKind::Created | FactKind::StatusChanged => fact.status = word,
             FactKind::Activity => fact.activity = word,
             FactKind::Merged => fact.into = word,
             FactKind::Assigned | FactKind::Updated | FactKind::Deleted | FactKind::Opportunity | FactKind::Gap => {}
         }
-        fact.owner = draft.owner.map(text);
-        fact.team = draft.team.map(text);
-        fact.automated = draft.automated;
-        fact.attributes = draft.attributes.iter().map(|(name, value)| (text(*name), text(*value))).collect();
-        fact.opportunity = draft
-            .opportunity
-            .as_ref()
-            .map(|o| Box::new(Opportunity { id: o.id.map(text), value: o.value, currency: o.currency.map(text) }));
-        let suffix = draft.suffix.map(|sym| self.texts.text(sym));
+        fact.owner = self.owner.map(Cow::Borrowed);
+        fact.team = self.team.map(Cow::Borrowed);
+        fact.automated = self.automated;
+        let attribute =
+            |(name, value): &(NameIndex, &'t str)| (Cow::Borrowed(names.name(*name)), Cow::Borrowed(*value));
+        fact.attributes = self.attributes.iter().map(attribute).collect::<AttributeList<'e>>();
+        fact.opportunity = self.opportunity.as_ref().map(|o| {
+            Box::new(Opportunity {
+                id: o.id.map(Cow::Borrowed),
+                value: o.value,
+                currency: o.currency.map(Cow::Borrowed),
+            })
+        });
+        let suffix = self.suffix.map(|name| names.name(name));
         Event {
-            source: Cow::Borrowed(&self.source),
-            id: Cow::Owned(event_id(self.texts.text(draft.lead), draft.row, draft.kind, suffix)),
-            lead_id: text(draft.lead),
-            time: draft.time,
+            source: Cow::Borrowed(source),
+            id: Cow::Owned(event_id(self.lead, self.row, kind, suffix)),
+            lead_id: Cow::Borrowed(self.lead),
+            time: self.time,
             recorded_time: None,
             fact,
         }
+    }
+}
+
+/// The drafts of a file, while it is read.
+pub(in crate::event) struct Drafts {
+    sorter: Sorter,
+    room: Room,
+}
+
+impl Drafts {
+    pub(in crate::event) fn new(room: &Room) -> Self {
+        Drafts { sorter: Sorter::new(room.clone()), room: room.clone() }
+    }
+
+    pub(in crate::event) fn room(&self) -> &Room {
+        &self.room
+    }
+
+    pub(in crate::event) fn push(&mut self, draft: &Draft<'_>) -> Result<(), SortError> {
+        self.sorter.push((draft.time.ms(), draft.row), |out| draft.pack(out))
+    }
+
+    pub(in crate::event) fn finish(self) -> Result<Sorted, SortError> {
+        self.sorter.finish()
+    }
+
+    /// Every draft is an event: hands them all on.
+    pub(in crate::event) fn hand_on(
+        self,
+        source: &str,
+        names: &Names,
+        take: &mut TakeExported<'_>,
+    ) -> Result<(), ExportError> {
+        let mut sorted = self.finish()?;
+        while let Some((key, packed)) = sorted.next()? {
+            let draft = Draft::unpack(key, packed).map_err(ExportError::Read)?;
+            take(draft.place(), Ok(draft.event(source, names))).map_err(ExportError::Taken)?;
+        }
+        Ok(())
     }
 }
 

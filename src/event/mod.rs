@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 pub use binary::{decode_binary, decode_binary_plain};
 pub use decode::decode;
 pub use encode::encode;
-pub use export::{Exported, RejectedRow};
+pub use export::{ExportError, Place, TakeExported};
 pub use map_file::Fault as MapFault;
 pub use split::{Form, batch, form, lines};
 

@@ -1,7 +1,7 @@
 //! Recorded events from files and streams: NDJSON of CloudEvents, CSV exports, XES logs, each as it is or compressed.
 //!
-//! NDJSON is read as a stream. Exports have no order of arrival, so they are read whole, kept small and put in order of event
-//! time ([`crate::event::Exported`]). What cannot be read is told with its place, and the rest goes on.
+//! NDJSON is read as a stream. Exports have no order of arrival, so they are read whole and put in order of event time, in
+//! temporary files where they are large ([`crate::sorter`]). What cannot be read is told with its place, and the rest goes on.
 
 mod bad;
 mod guess;
@@ -10,10 +10,12 @@ mod source;
 
 use std::io::{self, Read};
 
-use crate::event::csv::{CsvError, CsvMap, read_csv};
-use crate::event::xes::{XesError, XesMap, read_xes};
-use crate::event::{Event, Exported, Rejection};
+use crate::event::csv::{CsvMap, read_csv};
+use crate::event::xes::{XesMap, read_xes};
+use crate::event::{Event, ExportError, Rejection};
+use crate::sorter::{Room, SortError};
 
+pub use crate::event::Place;
 pub use bad::{BadLines, MOST_LISTED};
 pub use guess::{Guess, USUAL_ROWS, guess};
 pub use source::with_reader;
@@ -27,15 +29,6 @@ pub enum Form {
     Xes(Box<XesMap>),
 }
 
-/// Where in its file an event stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// From 1.
-    pub line: u64,
-    /// Of the event, from 0; of CSV the row's, of XES that of the `<event>`.
-    pub index: u64,
-}
-
 /// Why reading a history ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
@@ -44,6 +37,9 @@ pub enum HistoryError {
     /// Where the events were going.
     #[error("cannot write: {0}")]
     Taken(io::Error),
+    /// It has no order of arrival, and there is no room to make one.
+    #[error("{file}: {error}")]
+    Sort { file: String, error: SortError },
     /// The file is not what it was said to be.
     #[error("{0}")]
     Fault(String),
@@ -72,36 +68,28 @@ pub struct Coming<'c> {
 /// Takes every event, or why it was refused, in the order in which a replay wants them.
 pub type Take<'t> = dyn FnMut(Coming<'_>, Result<Event<'_>, Rejection>) -> io::Result<()> + 't;
 
-/// Reads a whole history. `file` is what errors call it.
+/// Reads a whole history. `file` is what errors call it; `room` is where an export is put in order.
 ///
 /// # Errors
 /// [`HistoryError`]: the medium fails, `take` fails, or nothing in the file can be read.
-pub fn read(reader: &mut dyn Read, file: &str, form: &Form, take: &mut Take<'_>) -> Result<(), HistoryError> {
-    match form {
-        Form::Ndjson => lines::read_lines(reader, file, take),
-        Form::Csv(map) => match read_csv(reader, map) {
-            Ok(exported) => hand_on(&exported, take),
-            Err(CsvError::Io(error)) => Err(HistoryError::read(file, error)),
-            Err(error) => Err(HistoryError::Fault(format!("{file}: {error}"))),
-        },
-        Form::Xes(map) => match read_xes(reader, map) {
-            Ok(exported) => hand_on(&exported, take),
-            Err(XesError::Io(error)) => Err(HistoryError::read(file, error)),
-            Err(error) => Err(HistoryError::Fault(format!("{file}: {error}"))),
-        },
-    }
-}
-
-/// Refusals first, in order of the file; then the events, in order of time.
-fn hand_on(exported: &Exported, take: &mut Take<'_>) -> Result<(), HistoryError> {
-    for refused in &exported.rejected {
-        let place = Place { line: refused.line, index: refused.row.saturating_sub(1) };
-        take(Coming { place, leads_ahead: &[] }, Err(refused.rejection.clone())).map_err(HistoryError::Taken)?;
-    }
-    for (index, event) in exported.iter().enumerate() {
-        let (line, row) = exported.place(index);
-        let place = Place { line, index: row.saturating_sub(1) };
-        take(Coming { place, leads_ahead: &[] }, Ok(event)).map_err(HistoryError::Taken)?;
-    }
-    Ok(())
+pub fn read(
+    reader: &mut dyn Read,
+    file: &str,
+    form: &Form,
+    room: &Room,
+    take: &mut Take<'_>,
+) -> Result<(), HistoryError> {
+    let mut exported = |place, event: Result<Event<'_>, Rejection>| take(Coming { place, leads_ahead: &[] }, event);
+    let read = match form {
+        Form::Ndjson => return lines::read_lines(reader, file, take),
+        Form::Csv(map) => read_csv(reader, map, room, &mut exported),
+        Form::Xes(map) => read_xes(reader, map, room, &mut exported),
+    };
+    let file = file.to_owned();
+    read.map_err(|error| match error {
+        ExportError::Read(error) => HistoryError::read(&file, error),
+        ExportError::Taken(error) => HistoryError::Taken(error),
+        ExportError::Sort(error) => HistoryError::Sort { file, error },
+        error => HistoryError::Fault(format!("{file}: {error}")),
+    })
 }

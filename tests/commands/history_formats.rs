@@ -7,10 +7,11 @@ use std::process::{Command, Output, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use plazo::event::csv::CsvMap;
+use plazo::event::csv::{CsvMap, read_csv};
 use plazo::event::xes::{XesMap, read_xes};
 use plazo::event::{Event, FactKind, encode};
 use plazo::history;
+use plazo::sorter::Room;
 use proptest::prelude::*;
 use serde_json::Value;
 use zip::write::SimpleFileOptions;
@@ -244,15 +245,28 @@ const XES: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 "#;
 
 fn xes_events(text: &str, map: &str) -> (Vec<String>, Vec<String>) {
+    let fits = xes_events_in(text, map, &Room::default());
+    assert_eq!(xes_events_in(text, map, &Room { bytes: 1, ..Room::default() }), fits, "through temporary files");
+    fits
+}
+
+fn xes_events_in(text: &str, map: &str, room: &Room) -> (Vec<String>, Vec<String>) {
     let map = XesMap::parse(map, "map.toml").unwrap_or_else(|faults| panic!("{faults:?}"));
-    let exported = read_xes(text.as_bytes(), &map).unwrap_or_else(|error| panic!("{error}"));
     let line = |event: Event<'_>| {
         let json: Value = serde_json::from_slice(&encode(&event)).expect("JSON");
         let (kind, time) = (json["type"].as_str().expect("a type"), json["time"].as_str().expect("a time"));
         format!("{time} {kind} {}", json["data"])
     };
-    let rejected = exported.rejected.iter().map(|refused| format!("{}: {}", refused.line, refused.rejection)).collect();
-    (exported.iter().map(line).collect(), rejected)
+    let (mut events, mut rejected) = (Vec::new(), Vec::new());
+    let read = read_xes(text.as_bytes(), &map, room, &mut |place, event| {
+        match event {
+            Ok(event) => events.push(line(event)),
+            Err(rejection) => rejected.push(format!("{}: {rejection}", place.line)),
+        }
+        Ok(())
+    });
+    read.unwrap_or_else(|error| panic!("{error}"));
+    (events, rejected)
 }
 
 #[test]
@@ -356,11 +370,12 @@ proptest! {
         let mut bytes = XES.as_bytes().to_vec();
         let end = (at + cut).min(bytes.len());
         bytes.splice(at..end, put.bytes());
-        if let Ok(exported) = read_xes(bytes.as_slice(), &XesMap::default()) {
-            for event in exported.iter() {
-                prop_assert!(!event.lead_id.is_empty());
-            }
-        }
+        let mut nameless = false;
+        let _whatever_it_is_it_ends = read_xes(bytes.as_slice(), &XesMap::default(), &Room::default(), &mut |_, event| {
+            nameless |= event.is_ok_and(|event| event.lead_id.is_empty());
+            Ok(())
+        });
+        prop_assert!(!nameless);
     }
 }
 
@@ -405,8 +420,12 @@ A-3;05/03/2026 01:00 PM;05/04/2026 08:00 AM;luis;;;55;webinar;05/13/2026 01:00 P
 fn an_export_of_one_row_a_lead_gets_an_event_for_each_time() {
     let guess = history::guess(&mut PER_LEAD.as_bytes(), "leads.csv", 100).expect("a map");
     let map = CsvMap::parse(&guess.map, "map.toml").unwrap_or_else(|faults| panic!("{faults:?}\n{}", guess.map));
-    let events = plazo::event::csv::read_csv(PER_LEAD.as_bytes(), &map).expect("events");
-    assert_eq!(events.rejected, [], "{}", guess.map);
+    let mut events = Vec::new();
+    let read = read_csv(PER_LEAD.as_bytes(), &map, &Room::default(), &mut |_, event| {
+        events.push(event.unwrap_or_else(|refused| panic!("{refused}\n{}", guess.map)).into_owned());
+        Ok(())
+    });
+    read.expect("a file");
     let told: Vec<(String, FactKind)> = events
         .iter()
         .filter(|event| event.lead_id != "A-3")
@@ -425,7 +444,7 @@ fn an_export_of_one_row_a_lead_gets_an_event_for_each_time() {
         "{}",
         guess.map
     );
-    let created = events.iter().next().expect("an event");
+    let created = &events[0];
     let attributes: Vec<(&str, &str)> =
         created.fact.attributes.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
     assert_eq!(attributes, [("Score", "80"), ("Channel", "webinar")]);
@@ -470,8 +489,8 @@ proptest! {
         if let Ok(guess) = history::guess(&mut text.as_slice(), "x.csv", 100) {
             let map = CsvMap::parse(&guess.map, "map.toml");
             prop_assert!(map.is_ok(), "{:?}\n{}", map.err(), guess.map);
-            let events = plazo::event::csv::read_csv(text.as_slice(), &map.expect("a map"));
-            prop_assert!(events.is_ok(), "{}", guess.map);
+            let read = read_csv(text.as_slice(), &map.expect("a map"), &Room::default(), &mut |_, _| Ok(()));
+            prop_assert!(read.is_ok(), "{}", guess.map);
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::io::{self, Read};
 
-use plazo::event::csv::{CsvError, CsvMap, read_csv};
-use plazo::event::{Event, Exported, FactKind, MAX_EVENT_BYTES, MAX_NAME_BYTES, Reason, decode, encode};
+use plazo::event::csv::{CsvMap, read_csv};
+use plazo::event::{
+    Event, ExportError, FactKind, MAX_EVENT_BYTES, MAX_NAME_BYTES, Place, Reason, Rejection, decode, encode,
+};
+use plazo::sorter::Room;
 use plazo::time::Timestamp;
 use proptest::prelude::*;
 
@@ -27,8 +30,31 @@ fn map(text: &str) -> CsvMap {
     CsvMap::parse(text, "columns.toml").unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
+/// What a file says.
+#[derive(Debug, Default, PartialEq)]
+struct Exported {
+    places: Vec<Place>,
+    events: Vec<Event<'static>>,
+    refused: Vec<(Place, Rejection)>,
+}
+
+fn export<R: Read>(file: R, map: &CsvMap, room: &Room) -> Result<Exported, ExportError> {
+    let mut exported = Exported::default();
+    read_csv(file, map, room, &mut |place, event| {
+        match event {
+            Ok(event) => {
+                exported.places.push(place);
+                exported.events.push(event.into_owned());
+            }
+            Err(rejection) => exported.refused.push((place, rejection)),
+        }
+        Ok(())
+    })?;
+    Ok(exported)
+}
+
 fn read(map_text: &str, csv: &str) -> Exported {
-    read_csv(csv.as_bytes(), &map(map_text)).unwrap_or_else(|error| panic!("{error}"))
+    export(csv.as_bytes(), &map(map_text), &Room::default()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn changes(rows: &str) -> Exported {
@@ -37,7 +63,7 @@ fn changes(rows: &str) -> Exported {
 
 /// One line an event: `time id: what it says`.
 fn told(events: &Exported) -> Vec<String> {
-    events.iter().map(|event| telling(&event)).collect()
+    events.events.iter().map(telling).collect()
 }
 
 fn telling(event: &Event<'_>) -> String {
@@ -62,7 +88,7 @@ fn telling(event: &Event<'_>) -> String {
 }
 
 fn refusals(events: &Exported) -> Vec<(u64, Reason, Option<&str>)> {
-    events.rejected.iter().map(|r| (r.line, r.rejection.reason, r.rejection.id.as_deref())).collect()
+    events.refused.iter().map(|(place, refused)| (place.line, refused.reason, refused.id.as_deref())).collect()
 }
 
 #[test]
@@ -85,8 +111,9 @@ fn a_lead_is_created_once_with_its_attributes_and_each_difference_is_a_fact() {
             "2016-02-01T12:00:00Z A:4:status_changed: status=Done",
         ]
     );
-    assert_eq!((events.rows(), events.rejected.len()), (4, 0));
-    assert_eq!(events.len(), 7);
+    assert_eq!(events.refused, []);
+    let places: Vec<(u64, u64)> = events.places.iter().map(|place| (place.line, place.index)).collect();
+    assert_eq!(places, [(2, 0), (2, 0), (2, 0), (3, 1), (5, 3), (5, 3), (5, 3)]);
 }
 
 #[test]
@@ -102,7 +129,7 @@ fn without_a_creation_column_the_first_row_creates_the_lead_and_carries_everythi
     );
     let nobody = read(&columns, &format!("{HEADER}A,?,x,1/2/2016 09:00,?,?,?\n"));
     assert_eq!(told(&nobody), ["2016-02-01T09:00:00Z A:1:created:"]);
-    assert_eq!(nobody.iter().next().unwrap().fact.owner, None);
+    assert_eq!(nobody.events[0].fact.owner, None);
 }
 
 #[test]
@@ -178,10 +205,7 @@ fn a_bad_cell_refuses_its_event_and_the_rest_is_read() {
             (8, Reason::BadTime, Some("E:7:status_changed")),
         ]
     );
-    assert!(
-        events.rejected[0].rejection.detail.contains("column \"opened\"")
-            && events.rejected[0].rejection.detail.contains("soon")
-    );
+    assert!(events.refused[0].1.detail.contains("column \"opened\"") && events.refused[0].1.detail.contains("soon"));
     assert_eq!(
         told(&events),
         [
@@ -201,9 +225,9 @@ fn bytes_that_are_no_utf8_and_rows_too_large_are_refused() {
     csv.extend_from_slice(b"A,\xff,1/2/2016 08:00,1/2/2016 09:00,?,?,?\n");
     csv.extend_from_slice(format!("B,New,{},1/2/2016 09:00,?,?,?\n", "x".repeat(MAX_EVENT_BYTES)).as_bytes());
     csv.extend_from_slice(b"C,New,1/2/2016 08:00,1/2/2016 09:00,?,?,?\n");
-    let events = read_csv(&csv[..], &map(CHANGES)).unwrap();
+    let events = export(&csv[..], &map(CHANGES), &Room::default()).unwrap();
     assert_eq!(refusals(&events), [(2, Reason::WrongType, Some("A:1:status_changed")), (3, Reason::TooLarge, None)]);
-    assert_eq!(events.iter().last().unwrap().lead_id, "C");
+    assert_eq!(events.events.last().unwrap().lead_id, "C");
 }
 
 #[test]
@@ -219,7 +243,7 @@ fn quotes_delimiters_spaces_and_a_byte_order_mark_are_read() {
             "2026-01-02T00:00:00Z B:2:created: status=ok"
         ]
     );
-    assert_eq!(events.iter().next().unwrap().source, "crm");
+    assert_eq!(events.events[0].source, "crm");
     let left_open = read(columns, &csv.replace(";ok;", ";\"ok;"));
     assert_eq!(refusals(&left_open), [(5, Reason::WrongType, None)]);
 }
@@ -239,10 +263,10 @@ fn a_refused_row_is_told_by_its_line() {
             ",third,,,,,",
         ];
         let events = read(CHANGES, &(rows.join(ending) + last));
-        let lines: Vec<u64> = events.rejected.iter().map(|rejected| rejected.line).collect();
+        let lines: Vec<u64> = events.refused.iter().map(|(place, _)| place.line).collect();
         assert_eq!(lines, [2, 7, 9], "{ending:?} {last:?}");
-        let numbers: Vec<u64> = events.rejected.iter().map(|rejected| rejected.row).collect();
-        assert_eq!(numbers, [1, 3, 4]);
+        let numbers: Vec<u64> = events.refused.iter().map(|(place, _)| place.index).collect();
+        assert_eq!(numbers, [0, 2, 3]);
     }
 }
 
@@ -331,9 +355,9 @@ fn each_time_column_that_is_filled_in_is_an_event() {
         ]
     );
     let mails: Vec<bool> =
-        events.iter().filter(|e| e.fact.kind == FactKind::Activity).map(|e| e.fact.automated).collect();
+        events.events.iter().filter(|e| e.fact.kind == FactKind::Activity).map(|e| e.fact.automated).collect();
     assert_eq!(mails, [false, true]);
-    let opportunity = events.iter().find_map(|event| event.fact.opportunity).unwrap();
+    let opportunity = events.events.iter().find_map(|event| event.fact.opportunity.as_ref()).unwrap();
     assert_eq!(
         (opportunity.id.as_deref(), opportunity.value, opportunity.currency.as_deref()),
         (Some("O1"), Some(1250.5), Some("BRL"))
@@ -354,6 +378,16 @@ fn a_bad_cell_of_a_lead_refuses_that_event_alone() {
         ]
     );
     assert_eq!(told(&events), ["2026-03-02T03:00:00Z L1:1:created:created: status=new"]);
+}
+
+#[test]
+fn all_that_an_event_says_comes_back_from_a_temporary_file() {
+    let row = "L1,2026-03-02,new,web,80,2026-03-02 09:30:00,ana,north,2026-03-02 10:00:00,2026-03-02 11:00:00,2026-03-03 09:00:00,2026-03-04 09:00:00,won,2026-03-05,O1,1250.5,BRL,2026-03-06,L2,2026-03-07,2026-03-08\n";
+    // Three rows at the same instants: what one row says stays together and in the map's order.
+    let file = format!("{LEADS_HEADER}{row}{row}{row}");
+    let fits = export(file.as_bytes(), &map(LEADS), &Room::default()).unwrap();
+    assert_eq!(fits.events.len(), 30);
+    assert_eq!(export(file.as_bytes(), &map(LEADS), &Room { bytes: 1, ..Room::default() }).unwrap(), fits);
 }
 
 #[test]
@@ -421,8 +455,9 @@ fn a_map_that_lacks_or_mixes_keys_is_refused() {
 
 #[test]
 fn all_columns_that_the_file_lacks_are_told_at_once() {
-    let error = read_csv(&b"id,stat,updated,updated,rep,group,prio\n"[..], &map(CHANGES)).err().unwrap();
-    let CsvError::Columns(faults) = error else { panic!("{error}") };
+    let export = |file: &[u8]| export(file, &map(CHANGES), &Room::default());
+    let error = export(b"id,stat,updated,updated,rep,group,prio\n").unwrap_err();
+    let ExportError::Columns(faults) = error else { panic!("{error}") };
     assert_eq!(
         faults,
         [
@@ -431,8 +466,8 @@ fn all_columns_that_the_file_lacks_are_told_at_once() {
             "the file has no column \"state\"; did you mean \"stat\"?",
         ]
     );
-    assert!(matches!(read_csv(&b""[..], &map(CHANGES)), Err(CsvError::Empty)));
-    assert_eq!(changes("").len(), 0);
+    assert!(matches!(export(b""), Err(ExportError::Empty)));
+    assert_eq!(changes(""), Exported::default());
 }
 
 #[test]
@@ -444,7 +479,8 @@ fn a_medium_that_fails_is_an_error() {
         }
     }
     let file = HEADER.as_bytes().chain(Failing);
-    assert!(matches!(read_csv(file, &map(CHANGES)), Err(CsvError::Io(error)) if error.to_string() == "gone"));
+    let read = export(file, &map(CHANGES), &Room::default());
+    assert!(matches!(read, Err(ExportError::Read(error)) if error.to_string() == "gone"));
 }
 
 #[test]
@@ -452,12 +488,12 @@ fn the_sample_of_the_incident_log_gives_its_figures() {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/incident_log/");
     let columns = std::fs::read_to_string(format!("{directory}columns.toml")).unwrap();
     let file = std::fs::File::open(format!("{directory}sample.csv")).unwrap();
-    let events = read_csv(file, &map(&columns)).unwrap();
-    assert!(events.rejected.is_empty(), "{:?}", events.rejected);
+    let events = export(file, &map(&columns), &Room::default()).unwrap();
+    assert!(events.refused.is_empty(), "{:?}", events.refused);
     let mut opened = std::collections::BTreeMap::new();
     let mut stopped = std::collections::BTreeMap::new();
     let mut last = Timestamp::MIN;
-    for event in events.iter() {
+    for event in &events.events {
         assert!(event.time >= last);
         last = event.time;
         let lead = event.lead_id.to_string();
@@ -479,15 +515,58 @@ fn the_sample_of_the_incident_log_gives_its_figures() {
 const LEADS_OF_SAMPLE: usize = 310;
 const MET_OF_SAMPLE: [(i64, usize); 3] = [(24, 139), (72, 182), (120, 205)];
 
+/// Room for a few rows, so that most of the file goes through temporary files.
+fn hardly_any_room() -> Room {
+    Room { bytes: 1_000, ..Room::default() }
+}
+
+#[test]
+fn a_file_larger_than_its_room_is_read_as_one_that_fits() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/incident_log/");
+    let columns = std::fs::read_to_string(format!("{directory}columns.toml")).unwrap();
+    let file = std::fs::read(format!("{directory}sample.csv")).unwrap();
+    for map in [map(&columns), map(&columns.replace("created_at", "# created_at"))] {
+        let fits = export(file.as_slice(), &map, &Room::default()).unwrap();
+        assert!(fits.events.len() > 1_000);
+        assert_eq!(export(file.as_slice(), &map, &hardly_any_room()).unwrap(), fits);
+    }
+}
+
+#[test]
+fn no_folder_for_temporary_files_is_an_error_that_says_what_to_do() {
+    let room = Room { bytes: 10, folder: "/nowhere/at/all".into() };
+    let file = format!("{HEADER}A,New,1/2/2016 08:00,1/2/2016 09:00,?,north,3\n");
+    let error = export(file.as_bytes(), &map(CHANGES), &room).unwrap_err();
+    assert!(matches!(error, ExportError::Sort(_)), "{error:?}");
+    assert!(error.to_string().contains("/nowhere/at/all") && error.to_string().contains("TMPDIR"), "{error}");
+}
+
 proptest! {
+    /// Rows of few leads and hours, so that much happens at once and out of order.
+    #[test]
+    fn events_of_an_export_do_not_depend_on_its_room(
+        rows in proptest::collection::vec(("[A-C]", "New|Done|Open|\\?", 0_u32..6, 0_u32..6, "ana|luis|\\?", "[1-3?]"), 0..60),
+        created in any::<bool>(),
+    ) {
+        let mut csv = HEADER.to_owned();
+        for (lead, state, opened, updated, rep, prio) in rows {
+            csv += &format!("{lead},{state},1/2/2016 0{opened}:00,1/2/2016 0{updated}:00,{rep},north,{prio}\n");
+        }
+        let columns = if created { CHANGES.to_owned() } else { CHANGES.replace("created_at   = \"opened\"\n", "") };
+        let map = map(&columns);
+        let fits = export(csv.as_bytes(), &map, &Room::default()).unwrap();
+        prop_assert!(fits.events.is_sorted_by_key(|event| event.time));
+        prop_assert_eq!(export(csv.as_bytes(), &map, &hardly_any_room()).unwrap(), fits);
+    }
+
     #[test]
     fn no_file_and_no_map_make_a_reader_panic(rows in "[A-C\",;\n\r/0-9: ?é]{0,120}", text in "[a-z_=\"\\[\\]{}\n# 0-9.]{0,80}", noise in proptest::collection::vec(any::<u8>(), 0..80)) {
         let mut csv = format!("{HEADER}{rows}").into_bytes();
         csv.extend_from_slice(&noise);
-        let events = read_csv(&csv[..], &map(CHANGES)).unwrap();
-        for event in events.iter() {
-            let text = encode(&event);
-            prop_assert_eq!(decode(&text).map(Event::into_owned), Ok(event.into_owned()));
+        let events = export(&csv[..], &map(CHANGES), &Room::default()).unwrap();
+        for event in &events.events {
+            let text = encode(event);
+            prop_assert_eq!(decode(&text).map(Event::into_owned), Ok(event.clone()));
         }
         let _ = CsvMap::parse(&text, "m");
         let _ = CsvMap::parse(&format!("{LEADS}\n{text}"), "m");

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use plazo::event::{Event, Rejection};
 use plazo::history::{self, Coming, Form, HistoryError};
+use plazo::sorter::Room;
 
 /// What was taken: line, lead or reason, and how many leads were said to be ahead.
 type Taken = Vec<(u64, String, usize)>;
@@ -15,7 +16,7 @@ fn read(reader: &mut dyn Read) -> (Taken, Result<(), HistoryError>) {
         taken.push((coming.place.line, what, coming.leads_ahead.len()));
         Ok(())
     };
-    let result = history::read(reader, "log", &Form::Ndjson, &mut take);
+    let result = history::read(reader, "log", &Form::Ndjson, &Room::default(), &mut take);
     (taken, result)
 }
 

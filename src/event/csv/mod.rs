@@ -1,7 +1,7 @@
 //! Exports of CRMs and ticket systems: CSV rows -> events, as a map of the columns tells (docs/events.md).
 //!
-//! An export has no order of arrival. So the whole file is read ([`read_csv`]), kept small (every text once:
-//! [`Exported`](super::Exported)), and sorted by event time; ties keep their place in the file.
+//! An export has no order of arrival. So the whole file is read ([`read_csv`]), and sorted by event time
+//! ([`Sorter`](crate::sorter::Sorter): in temporary files where it is large); ties keep their place in the file.
 
 mod change;
 mod lead;
@@ -11,6 +11,6 @@ mod time;
 
 pub use map::CsvMap;
 pub(in crate::event) use map::time_formats;
-pub use row::{CsvError, read_csv};
+pub use row::read_csv;
 pub use time::reads_instant;
 pub(in crate::event) use time::{TimeFormat, read_instant};

@@ -10,79 +10,72 @@ use super::lead::Leads;
 use super::map::{CsvMap, Layout};
 use super::time::read_instant;
 use crate::event::check::{check_attribute, name, wrong_type};
-use crate::event::export::{Exported, RejectedRow, Sym, Texts, event_id};
+use crate::event::export::{Drafts, ExportError, NameIndex, Names, Place, TakeExported, event_id};
 use crate::event::map_file::nearest;
 use crate::event::object::{Field, clip};
 use crate::event::{FactKind, MAX_EVENT_BYTES, Reason, Rejection};
+use crate::sorter::Room;
 use crate::time::Timestamp;
 
-/// Why a file cannot be read at all.
-#[derive(Debug, thiserror::Error)]
-pub enum CsvError {
-    #[error("cannot read the file: {0}")]
-    Io(#[from] io::Error),
-    #[error("the file is empty: expected a first row with the names of the columns")]
-    Empty,
-    /// Every column that the map names and the file lacks, or has twice.
-    #[error("{}", .0.join("\n"))]
-    Columns(Vec<String>),
-}
-
-/// Reads a whole file. Rows that are at fault are kept in [`Exported::rejected`], and the others go on.
+/// Reads a whole file. Rows that are at fault are refused, and the others go on.
 ///
 /// # Errors
-/// [`CsvError`] where nothing can be read: the medium fails, or the header lacks columns that the map names.
-pub fn read_csv<R: Read>(reader: R, map: &CsvMap) -> Result<Exported, CsvError> {
+/// [`ExportError`]: the medium fails, the header lacks columns that the map names, or `take` fails.
+pub fn read_csv<R: Read>(reader: R, map: &CsvMap, room: &Room, take: &mut TakeExported<'_>) -> Result<(), ExportError> {
     // Rows of another length are refused one by one, below.
     let mut csv = ReaderBuilder::new().delimiter(map.delimiter).flexible(true).from_reader(reader);
     let header = csv.byte_headers().map_err(io_error)?.clone();
     if header.is_empty() {
-        return Err(CsvError::Empty);
+        return Err(ExportError::Empty);
     }
     // A line feed that ends a row is passed with the row; that of a CRLF is passed with the next one.
     let own_feed = u64::from(csv.position().line() > 1);
     let mut columns = Header { cells: &header, faults: Vec::new() };
     let lead = columns.find(&map.lead);
-    let mut rows = Rows { map, texts: Texts::default(), rejected: Vec::new() };
+    let mut rows = Rows { map, names: Names::default(), refused: Vec::new() };
     let mut taker = match &map.layout {
-        Layout::RowPerChange(names) => Taker::Changes(Changes::new(names, &mut columns, &mut rows.texts)),
-        Layout::RowPerLead(names) => Taker::Leads(Leads::new(names, &mut columns, &mut rows.texts)),
+        Layout::RowPerChange(names) => Taker::Changes(Box::new(Changes::new(names, &mut columns, &mut rows.names))),
+        Layout::RowPerLead(names) => Taker::Leads(Leads::new(names, &mut columns, &mut rows.names)),
     };
     if !columns.faults.is_empty() {
-        return Err(CsvError::Columns(columns.faults));
+        return Err(ExportError::Columns(columns.faults));
     }
+    let mut drafts = Drafts::new(room);
     let mut record = ByteRecord::new();
-    let mut lines: Vec<u32> = Vec::new();
-    while csv.read_byte_record(&mut record).map_err(io_error)? {
+    for number in 1.. {
+        if !csv.read_byte_record(&mut record).map_err(io_error)? {
+            break;
+        }
         let begun = record.position().map_or(0, ::csv::Position::line);
         let inside = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
         // Blank lines before the row are passed with it.
         let line = begun.max(csv.position().line().saturating_sub(inside + own_feed));
-        lines.push(u32::try_from(line).unwrap_or(u32::MAX));
-        let row = Row { record: &record, line, number: lines.len() as u64 };
+        let row = Row { record: &record, line, number };
         match rows.lead(&row, &lead, header.len()) {
             Ok(lead) => match &mut taker {
-                Taker::Changes(changes) => changes.take(&row, lead, &mut rows),
-                Taker::Leads(leads) => leads.take(&row, lead, &mut rows),
+                Taker::Changes(changes) => changes.take(&row, lead, &mut rows, &mut drafts)?,
+                Taker::Leads(leads) => leads.take(&row, lead, &mut rows, &mut drafts)?,
             },
             Err(rejection) => rows.refuse(&row, rejection),
         }
+        for (place, rejection) in rows.refused.drain(..) {
+            take(place, Err(rejection)).map_err(ExportError::Taken)?;
+        }
     }
-    let drafts = match taker {
-        Taker::Changes(changes) => changes.finish(),
-        Taker::Leads(leads) => leads.finish(),
-    };
-    Ok(Exported::new(map.source.clone(), rows.texts, drafts, rows.rejected, lines))
+    match taker {
+        Taker::Changes(changes) => changes.hand_on(drafts, &map.source, &rows.names, take),
+        Taker::Leads(_) => drafts.hand_on(&map.source, &rows.names, take),
+    }
 }
 
 /// Which layout takes the rows.
 enum Taker<'m> {
-    Changes(Changes),
+    Changes(Box<Changes>),
     Leads(Leads<'m>),
 }
 
-fn io_error(error: ::csv::Error) -> CsvError {
-    CsvError::Io(io::Error::from(error))
+fn io_error(error: ::csv::Error) -> ExportError {
+    ExportError::Read(io::Error::from(error))
 }
 
 /// A column of this file.
@@ -125,30 +118,37 @@ pub(super) struct Row<'r> {
     pub(super) number: u64,
 }
 
-/// What reading rows needs and gathers, whatever the layout.
-pub(super) struct Rows<'m> {
-    map: &'m CsvMap,
-    pub(super) texts: Texts,
-    rejected: Vec<RejectedRow>,
+impl Row<'_> {
+    /// Line and row, both from 1.
+    pub(super) fn place(&self) -> (u64, u64) {
+        (self.line, self.number)
+    }
 }
 
-impl Rows<'_> {
+/// What reading rows needs, whatever the layout, and what of the current one was refused.
+pub(super) struct Rows<'m> {
+    map: &'m CsvMap,
+    names: Names,
+    refused: Vec<(Place, Rejection)>,
+}
+
+impl<'m> Rows<'m> {
     pub(super) fn refuse(&mut self, row: &Row<'_>, rejection: Rejection) {
-        self.rejected.push(RejectedRow { line: row.line, row: row.number, rejection });
+        self.refused.push((Place { line: row.line, index: row.number - 1 }, rejection));
     }
 
     /// Refuses the one event of `row` that this would have been.
     pub(super) fn refuse_event(
         &mut self,
         row: &Row<'_>,
-        (lead, kind, suffix): (Sym, FactKind, Option<&str>),
+        (lead, kind, suffix): (&str, FactKind, Option<&str>),
         rejection: Rejection,
     ) {
-        let id = Some(event_id(self.texts.text(lead), row.number, kind, suffix));
+        let id = Some(event_id(lead, row.number, kind, suffix));
         self.refuse(row, Rejection { id, ..rejection });
     }
 
-    fn lead(&mut self, row: &Row<'_>, column: &Column, columns: usize) -> Result<Sym, Rejection> {
+    fn lead<'t>(&self, row: &Row<'t>, column: &Column, columns: usize) -> Result<&'t str, Rejection> {
         if row.record.len() != columns {
             let found = format!("{}; is a quote left open, or a delimiter not quoted?", row.record.len());
             return Err(wrong_type("the row", &format!("{columns} cells, as the header has"), &found));
@@ -167,44 +167,48 @@ impl Rows<'_> {
     }
 
     /// The trimmed text of a cell; `None` is "unknown".
-    fn cell<'r>(&self, row: &Row<'r>, column: &Column) -> Result<Option<&'r str>, Rejection> {
+    fn cell<'t>(&self, row: &Row<'t>, column: &Column) -> Result<Option<&'t str>, Rejection> {
         let bytes = row.record.get(column.index).unwrap_or_default();
         let text = std::str::from_utf8(bytes).map_err(|_| wrong_type(&column.at, "UTF-8", "other bytes"))?.trim();
         Ok((!text.is_empty() && !self.map.unknown.iter().any(|word| word == text)).then_some(text))
     }
 
     /// A name; `None` is "unknown".
-    pub(super) fn name(&mut self, row: &Row<'_>, column: &Column) -> Result<Option<Sym>, Rejection> {
+    pub(super) fn name<'t>(&self, row: &Row<'t>, column: &Column) -> Result<Option<&'t str>, Rejection> {
         let Some(text) = self.cell(row, column)? else { return Ok(None) };
         name(&column.at, Field::Text(Cow::Borrowed(text)))?;
-        Ok(Some(self.texts.sym(text)))
+        Ok(Some(text))
     }
 
     /// A name; "unknown" is nobody, none: `""`.
-    pub(super) fn holder(&mut self, row: &Row<'_>, column: &Column) -> Result<Sym, Rejection> {
-        Ok(self.name(row, column)?.unwrap_or_else(|| self.texts.sym("")))
+    pub(super) fn holder<'t>(&self, row: &Row<'t>, column: &Column) -> Result<&'t str, Rejection> {
+        Ok(self.name(row, column)?.unwrap_or_default())
     }
 
     /// A status by our name; `None` is "not said".
-    pub(super) fn status(&mut self, row: &Row<'_>, column: &Column) -> Result<Option<Sym>, Rejection> {
+    pub(super) fn status<'t>(&self, row: &Row<'t>, column: &Column) -> Result<Option<&'t str>, Rejection>
+    where
+        'm: 't,
+    {
+        let map: &'m CsvMap = self.map;
         let Some(status) = self.name(row, column)? else { return Ok(None) };
-        match self.map.statuses.get(self.texts.text(status)) {
+        match map.statuses.get(status) {
             Some(ours) if ours.is_empty() => Ok(None),
-            Some(ours) => Ok(Some(self.texts.sym(ours))),
+            Some(ours) => Ok(Some(ours)),
             None => Ok(Some(status)),
         }
     }
 
     /// The value of an attribute; `None` is "not said".
-    pub(super) fn attribute(
-        &mut self,
-        row: &Row<'_>,
-        attribute: Sym,
+    pub(super) fn attribute<'t>(
+        &self,
+        row: &Row<'t>,
+        attribute: NameIndex,
         column: &Column,
-    ) -> Result<Option<Sym>, Rejection> {
+    ) -> Result<Option<&'t str>, Rejection> {
         let Some(text) = self.cell(row, column)? else { return Ok(None) };
-        check_attribute(self.texts.text(attribute), text)?;
-        Ok(Some(self.texts.sym(text)))
+        check_attribute(self.names.name(attribute), text)?;
+        Ok(Some(text))
     }
 
     pub(super) fn number(&self, row: &Row<'_>, column: &Column) -> Result<Option<f64>, Rejection> {

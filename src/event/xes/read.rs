@@ -9,38 +9,30 @@ use quick_xml::events::{BytesStart, Event as Xml};
 use super::map::XesMap;
 use super::trace::{Happened, Log, Said, Trace};
 use crate::event::check::wrong_type;
-use crate::event::export::{Exported, Texts};
+use crate::event::export::{Drafts, ExportError, TakeExported};
 use crate::event::{MAX_EVENT_BYTES, Reason, Rejection};
-
-/// Why a file cannot be read at all.
-#[derive(Debug, thiserror::Error)]
-pub enum XesError {
-    #[error("cannot read the file: {0}")]
-    Io(#[from] io::Error),
-    #[error("the file is no XES log: expected a <log> with <trace> elements, found {0}")]
-    NoLog(String),
-}
+use crate::sorter::Room;
 
 /// More elements inside one another are damage.
 const MOST_DEPTH: usize = 64;
 
-/// Reads a whole file. Events and traces that are at fault are kept in [`Exported::rejected`], and the others go on.
+/// Reads a whole file. Events and traces that are at fault are refused, and the others go on.
 ///
 /// # Errors
-/// [`XesError`] where nothing can be read: the medium fails, or it is no log.
-pub fn read_xes<R: Read>(reader: R, map: &XesMap) -> Result<Exported, XesError> {
+/// [`ExportError`]: the medium fails, it is no log, or `take` fails.
+pub fn read_xes<R: Read>(reader: R, map: &XesMap, room: &Room, take: &mut TakeExported<'_>) -> Result<(), ExportError> {
     let mut xml = Reader::from_reader(Lines { inner: BufReader::with_capacity(1 << 16, reader), lines: 0 });
     // Elements are paired here, so that damage ends one trace and not the file.
     xml.config_mut().check_end_names = false;
     xml.config_mut().allow_unmatched_ends = true;
     xml.config_mut().allow_dangling_amp = true;
     let mut walk = Walk {
-        log: Log { map, texts: Texts::default(), drafts: Vec::new(), rejected: Vec::new() },
+        log: Log::new(map, Drafts::new(room)),
         open: Vec::new(),
         lost: false,
         trace: Trace::default(),
         bytes: 0,
-        lines: Vec::new(),
+        events: 0,
         begun: false,
     };
     let mut buffer = Vec::new();
@@ -56,7 +48,7 @@ pub fn read_xes<R: Read>(reader: R, map: &XesMap) -> Result<Exported, XesError> 
                 walk.settle(outcome, line)?;
             }
             Err(quick_xml::Error::Io(error)) => {
-                return Err(XesError::Io(io::Error::new(error.kind(), error.to_string())));
+                return Err(ExportError::Read(io::Error::new(error.kind(), error.to_string())));
             }
             Err(error) => {
                 let message = error.to_string();
@@ -67,8 +59,12 @@ pub fn read_xes<R: Read>(reader: R, map: &XesMap) -> Result<Exported, XesError> 
                 }
             }
         }
+        walk.hand_on_refused(take)?;
     }
-    walk.finish(1 + xml.get_ref().lines)
+    walk.finish(1 + xml.get_ref().lines)?;
+    walk.hand_on_refused(take)?;
+    let Log { map, names, drafts, .. } = walk.log;
+    drafts.hand_on(&map.source, &names, take)
 }
 
 /// What one piece of XML leads to.
@@ -90,8 +86,8 @@ struct Walk<'m> {
     trace: Trace,
     /// Of the current event, so that none takes all memory.
     bytes: usize,
-    /// The line on which each event begins.
-    lines: Vec<u32>,
+    /// Begun so far.
+    events: u64,
     /// A `<log>` was seen.
     begun: bool,
 }
@@ -190,7 +186,7 @@ impl Walk<'_> {
         }
     }
 
-    fn settle(&mut self, step: Step, line: u64) -> Result<(), XesError> {
+    fn settle(&mut self, step: Step, line: u64) -> Result<(), ExportError> {
         match step {
             Step::Nothing => {}
             Step::TraceBegun => {
@@ -199,20 +195,20 @@ impl Walk<'_> {
             }
             Step::EventBegun => {
                 self.bytes = 0;
-                self.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
-                self.trace.events.push(Happened { line, row: self.lines.len() as u64, said: Said::default() });
+                self.events += 1;
+                self.trace.events.push(Happened { line, row: self.events, said: Said::default() });
             }
             Step::TraceEnded => {
                 let trace = std::mem::take(&mut self.trace);
-                self.log.take(&trace);
+                self.log.take(&trace)?;
             }
-            Step::Damage(found) if !self.begun => return Err(XesError::NoLog(found)),
+            Step::Damage(found) if !self.begun => return Err(ExportError::NoLog(found)),
             Step::Damage(found) => {
                 if !self.lost {
                     let inside =
                         if self.open.iter().any(|name| name == "trace") { ", and its trace is left out" } else { "" };
                     let rejection = wrong_type("the log", "well-formed XES", &format!("{found}{inside}"));
-                    self.log.refuse(line, self.lines.len() as u64, rejection);
+                    self.log.refuse(line, self.events, rejection);
                 }
                 self.lost = true;
                 self.trace = Trace::default();
@@ -221,16 +217,22 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn finish(mut self, line: u64) -> Result<Exported, XesError> {
+    fn hand_on_refused(&mut self, take: &mut TakeExported<'_>) -> Result<(), ExportError> {
+        for (place, rejection) in self.log.refused.drain(..) {
+            take(place, Err(rejection)).map_err(ExportError::Taken)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, line: u64) -> Result<(), ExportError> {
         if !self.begun {
-            return Err(XesError::NoLog("nothing".to_owned()));
+            return Err(ExportError::NoLog("nothing".to_owned()));
         }
         if !self.lost && !self.open.is_empty() {
             let detail = format!("the log: expected </{}>, found the end of the file", self.open.join("> inside <"));
-            self.log.refuse(line, self.lines.len() as u64, Rejection::new(Reason::WrongType, detail));
+            self.log.refuse(line, self.events, Rejection::new(Reason::WrongType, detail));
         }
-        let Log { map, texts, drafts, rejected } = self.log;
-        Ok(Exported::new(map.source.clone(), texts, drafts, rejected, self.lines))
+        Ok(())
     }
 }
 

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use super::map::{Others, XesMap};
 use crate::event::check::{check_attribute, name, wrong_type};
 use crate::event::csv::read_instant;
-use crate::event::export::{Draft, RejectedRow, Sym, Texts, event_id};
+use crate::event::export::{Draft, Drafts, NameIndex, Names, Place, event_id};
 use crate::event::object::{Field, clip};
 use crate::event::{FactKind, Reason, Rejection};
+use crate::sorter::SortError;
 use crate::time::Timestamp;
 
 /// What an element says about itself: keys and values of its own attributes, not of those inside them.
@@ -32,36 +33,48 @@ pub(super) struct Trace {
 /// Where drafts and refusals go.
 pub(super) struct Log<'m> {
     pub(super) map: &'m XesMap,
-    pub(super) texts: Texts,
-    pub(super) drafts: Vec<Draft>,
-    pub(super) rejected: Vec<RejectedRow>,
+    pub(super) names: Names,
+    /// In order of the map.
+    attributes: Vec<NameIndex>,
+    pub(super) drafts: Drafts,
+    /// Not yet handed on.
+    pub(super) refused: Vec<(Place, Rejection)>,
 }
 
 /// One event that counts, before it is known what it changes.
 struct Told<'e> {
     at: Timestamp,
     happened: &'e Happened,
-    meaning: Meaning,
-    owner: Option<Sym>,
-    team: Option<Sym>,
-    attributes: Vec<Option<Sym>>,
+    meaning: Meaning<'e>,
+    owner: Option<&'e str>,
+    team: Option<&'e str>,
+    attributes: Vec<Option<&'e str>>,
 }
 
-enum Meaning {
-    Status(Option<Sym>),
-    Activity(Sym),
+enum Meaning<'e> {
+    Status(Option<&'e str>),
+    Activity(&'e str),
 }
 
-impl Log<'_> {
-    pub(super) fn refuse(&mut self, line: u64, row: u64, rejection: Rejection) {
-        self.rejected.push(RejectedRow { line, row, rejection });
+impl<'m> Log<'m> {
+    pub(super) fn new(map: &'m XesMap, drafts: Drafts) -> Self {
+        let mut names = Names::default();
+        let attributes = map.attributes.iter().map(|(name, _)| names.index(name)).collect();
+        Log { map, names, attributes, drafts, refused: Vec::new() }
     }
 
-    pub(super) fn take(&mut self, trace: &Trace) {
+    pub(super) fn refuse(&mut self, line: u64, row: u64, rejection: Rejection) {
+        self.refused.push((Place { line, index: row.saturating_sub(1) }, rejection));
+    }
+
+    pub(super) fn take(&mut self, trace: &Trace) -> Result<(), SortError> {
         let first = trace.events.first().map_or(0, |event| event.row);
         let lead = match self.lead(trace) {
             Ok(lead) => lead,
-            Err(rejection) => return self.refuse(trace.line, first, rejection),
+            Err(rejection) => {
+                self.refuse(trace.line, first, rejection);
+                return Ok(());
+            }
         };
         let mut told = Vec::with_capacity(trace.events.len());
         for happened in &trace.events {
@@ -69,25 +82,24 @@ impl Log<'_> {
                 Ok(Some(event)) => told.push(event),
                 Ok(None) => {}
                 Err(rejection) => {
-                    let id = Some(event_id(self.texts.text(lead), happened.row, FactKind::StatusChanged, None));
+                    let id = Some(event_id(lead, happened.row, FactKind::StatusChanged, None));
                     self.refuse(happened.line, happened.row, Rejection { id, ..rejection });
                 }
             }
         }
         told.sort_by_key(|event| (event.at, event.happened.row));
-        self.facts(lead, &told);
+        self.facts(lead, &told)
     }
 
     /// The first event creates the lead with all that it says; after that a fact is what differs.
-    fn facts(&mut self, lead: Sym, told: &[Told<'_>]) {
-        let nobody = self.texts.sym("");
-        let names: Vec<Sym> = self.map.attributes.iter().map(|(name, _)| self.texts.sym(name)).collect();
-        let (mut status, mut owner, mut team) = (None, nobody, nobody);
-        let mut attributes: Vec<Option<Sym>> = vec![None; names.len()];
+    fn facts(&mut self, lead: &str, told: &[Told<'_>]) -> Result<(), SortError> {
+        let (mut status, mut owner, mut team) = (None, "", "");
+        let mut attributes: Vec<Option<&str>> = vec![None; self.attributes.len()];
         for (index, event) in told.iter().enumerate() {
-            let draft = |kind| Draft::new(kind, lead, event.happened.row, event.at);
-            let differs = |(known, now): (&Option<Sym>, &Option<Sym>)| now.is_some() && known != now;
-            let changed: Box<[(Sym, Sym)]> = names
+            let draft = |kind| Draft::new(kind, lead, (event.happened.line, event.happened.row), event.at);
+            let differs = |(known, now): (&Option<&str>, &Option<&str>)| now.is_some() && known != now;
+            let changed: Vec<(NameIndex, &str)> = self
+                .attributes
                 .iter()
                 .zip(attributes.iter().zip(&event.attributes))
                 .filter(|(_, pair)| differs(*pair))
@@ -102,35 +114,32 @@ impl Log<'_> {
                 Meaning::Activity(_) => None,
             };
             if index == 0 {
-                let someone = |sym: Sym| Some(sym).filter(|sym| *sym != nobody);
-                let (owner, team) = (someone(new_owner), someone(new_team));
-                self.drafts.push(Draft {
-                    word: new_status,
-                    owner,
-                    team,
-                    attributes: changed,
-                    ..draft(FactKind::Created)
-                });
+                let someone = |name: &&str| !name.is_empty();
+                let (owner, team) = (Some(new_owner).filter(someone), Some(new_team).filter(someone));
+                let created = draft(FactKind::Created);
+                self.drafts.push(&Draft { word: new_status, owner, team, attributes: changed, ..created })?;
             } else {
                 if !changed.is_empty() {
-                    self.drafts.push(Draft { attributes: changed, ..draft(FactKind::Updated) });
+                    self.drafts.push(&Draft { attributes: changed, ..draft(FactKind::Updated) })?;
                 }
                 if (new_owner, new_team) != (owner, team) {
                     let changed_team = (new_team != team).then_some(new_team);
-                    self.drafts.push(Draft { owner: Some(new_owner), team: changed_team, ..draft(FactKind::Assigned) });
+                    let assigned = draft(FactKind::Assigned);
+                    self.drafts.push(&Draft { owner: Some(new_owner), team: changed_team, ..assigned })?;
                 }
                 if new_status.is_some() && new_status != status {
-                    self.drafts.push(Draft { word: new_status, ..draft(FactKind::StatusChanged) });
+                    self.drafts.push(&Draft { word: new_status, ..draft(FactKind::StatusChanged) })?;
                 }
             }
             if let Meaning::Activity(kind) = event.meaning {
-                self.drafts.push(Draft { word: Some(kind), ..draft(FactKind::Activity) });
+                self.drafts.push(&Draft { word: Some(kind), ..draft(FactKind::Activity) })?;
             }
             (status, owner, team) = (new_status.or(status), new_owner, new_team);
         }
+        Ok(())
     }
 
-    fn lead(&mut self, trace: &Trace) -> Result<Sym, Rejection> {
+    fn lead<'e>(&self, trace: &'e Trace) -> Result<&'e str, Rejection> {
         let map = self.map;
         match self.name(&trace.said, &map.lead)? {
             Some(lead) => Ok(lead),
@@ -141,7 +150,10 @@ impl Log<'_> {
         }
     }
 
-    fn told<'e>(&mut self, trace: &Trace, happened: &'e Happened) -> Result<Option<Told<'e>>, Rejection> {
+    fn told<'e>(&self, trace: &'e Trace, happened: &'e Happened) -> Result<Option<Told<'e>>, Rejection>
+    where
+        'm: 'e,
+    {
         let (map, said) = (self.map, &happened.said);
         let transition = said.get("lifecycle:transition").map(|word| word.to_lowercase());
         if transition.is_some_and(|word| !map.transitions.is_empty() && !map.transitions.contains(&word)) {
@@ -149,10 +161,8 @@ impl Log<'_> {
         }
         let Some(meaning) = self.meaning(said)? else { return Ok(None) };
         let at = self.instant(said)?;
-        let holder = |log: &mut Self, key: &Option<String>| -> Result<Option<Sym>, Rejection> {
-            key.as_ref().map_or(Ok(None), |key| log.name(said, key))
-        };
-        let (owner, team) = (holder(self, &map.owner)?, holder(self, &map.team)?);
+        let holder = |key: &Option<String>| key.as_ref().map_or(Ok(None), |key| self.name(said, key));
+        let (owner, team) = (holder(&map.owner)?, holder(&map.team)?);
         let mut attributes = Vec::with_capacity(map.attributes.len());
         for (name, key) in &map.attributes {
             let of_event = self.value(said, key);
@@ -161,25 +171,27 @@ impl Log<'_> {
                 continue;
             };
             check_attribute(name, text)?;
-            attributes.push(Some(self.texts.sym(text)));
+            attributes.push(Some(text));
         }
         Ok(Some(Told { at, happened, meaning, owner, team, attributes }))
     }
 
-    fn meaning(&mut self, said: &Said) -> Result<Option<Meaning>, Rejection> {
-        let map = self.map;
+    fn meaning<'e>(&self, said: &'e Said) -> Result<Option<Meaning<'e>>, Rejection>
+    where
+        'm: 'e,
+    {
+        let map: &'m XesMap = self.map;
         let Some(told) = self.name(said, &map.name)? else {
             return Err(wrong_type("the event", &format!("what happened, as {:?}", map.name), "nothing"));
         };
-        let word = self.texts.text(told).to_owned();
-        if map.ignored.contains(&word) {
+        if map.ignored.contains(told) {
             return Ok(None);
         }
-        if let Some(kind) = map.activities.get(&word) {
-            return Ok(Some(Meaning::Activity(self.texts.sym(kind))));
+        if let Some(kind) = map.activities.get(told) {
+            return Ok(Some(Meaning::Activity(kind)));
         }
-        if let Some(status) = map.statuses.get(&word) {
-            return Ok(Some(Meaning::Status(Some(status).filter(|s| !s.is_empty()).map(|s| self.texts.sym(s)))));
+        if let Some(status) = map.statuses.get(told) {
+            return Ok(Some(Meaning::Status(Some(status.as_str()).filter(|status| !status.is_empty()))));
         }
         Ok(match map.others {
             Others::Status => Some(Meaning::Status(Some(told))),
@@ -208,9 +220,9 @@ impl Log<'_> {
             .filter(|text| !text.is_empty() && !self.map.unknown.iter().any(|w| w == text))
     }
 
-    fn name(&mut self, said: &Said, key: &str) -> Result<Option<Sym>, Rejection> {
+    fn name<'s>(&self, said: &'s Said, key: &str) -> Result<Option<&'s str>, Rejection> {
         let Some(text) = self.value(said, key) else { return Ok(None) };
         name(&format!("{key:?}"), Field::Text(Cow::Borrowed(text)))?;
-        Ok(Some(self.texts.sym(text)))
+        Ok(Some(text))
     }
 }
