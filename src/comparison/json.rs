@@ -78,7 +78,7 @@ type Groups = BTreeMap<String, PairJson>;
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Sla", deny_unknown_fields)]
 struct SlaJson {
-    /// `A` or `B` where one policy alone has this SLA: its clocks are counted, and none of them changed.
+    /// `A` or `B` where one policy alone has this SLA: each of its clocks has changed, to or from no clock.
     only_in: Option<&'static str>,
     #[serde(flatten)]
     all: PairJson,
@@ -181,6 +181,8 @@ struct ClockJson {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "NoClock", deny_unknown_fields)]
 struct NoClockJson {
+    /// The policy has no SLA of that name.
+    sla_unknown: bool,
     /// All that was said of the lead was refused.
     lead_unknown: bool,
     /// Clocks of this SLA that it has of the lead.
@@ -273,8 +275,9 @@ pub fn change_json(change: &Change, lang: Lang) -> ChangeJson {
         clock: seen.clock().map(clock),
         no_clock: match seen {
             Seen::Clock(_) => None,
-            Seen::NoClock(NoClock { lead_unknown, clocks, already_stopped, before_first_version }) => {
+            Seen::NoClock(NoClock { sla_unknown, lead_unknown, clocks, already_stopped, before_first_version }) => {
                 Some(NoClockJson {
+                    sla_unknown: *sla_unknown,
                     lead_unknown: *lead_unknown,
                     clocks: *clocks,
                     already_stopped: *already_stopped,

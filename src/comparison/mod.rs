@@ -1,8 +1,8 @@
 //! Two policies on one history, side by side: how the clocks of each stand, and which leads changed verdict and why.
 //!
 //! The history is read once, into a replay of each policy; then the clocks of one lead are matched by SLA, lead and cycle. A
-//! clock that only one policy starts has no verdict on the other side, which is a change of verdict too. Of an SLA that only one
-//! policy has there is nothing to compare: it is counted and its clocks are not listed (docs/decisions/comparison.md).
+//! clock that only one policy starts has no verdict on the other side, which is a change of verdict too; so is each clock of an SLA
+//! that only one policy has (docs/decisions/comparison.md).
 
 mod csv;
 mod json;
@@ -172,6 +172,8 @@ pub enum Seen {
 /// Why a policy has no such clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NoClock {
+    /// The policy has no SLA of that name.
+    pub sla_unknown: bool,
     /// All that was said of the lead was refused.
     pub lead_unknown: bool,
     /// Clocks of this SLA that it has of the lead.
@@ -186,6 +188,10 @@ impl Seen {
             Seen::Clock(clock) => Some(clock),
             Seen::NoClock(_) => None,
         }
+    }
+
+    pub fn sla_unknown(&self) -> bool {
+        matches!(self, Seen::NoClock(NoClock { sla_unknown: true, .. }))
     }
 
     pub fn verdict(&self) -> Option<Standing> {
@@ -205,6 +211,8 @@ fn verdict(standing: Standing) -> Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Differs {
+    /// Only one policy has the SLA.
+    Sla,
     /// Only one policy starts it.
     Clock,
     StartedAt,
@@ -220,7 +228,10 @@ pub enum Differs {
 
 impl Change {
     pub fn differs(&self) -> Vec<Differs> {
-        let [Some(a), Some(b)] = self.sides.each_ref().map(Seen::clock) else { return vec![Differs::Clock] };
+        let (a, b) = match &self.sides {
+            [Seen::Clock(a), Seen::Clock(b)] => (a, b),
+            sides => return vec![if sides.iter().any(Seen::sla_unknown) { Differs::Sla } else { Differs::Clock }],
+        };
         let spans = |clock: &ClockView| -> Vec<(Timestamp, Option<Timestamp>)> {
             clock.explanation.pauses.iter().map(|pause| (pause.from, pause.to)).collect()
         };

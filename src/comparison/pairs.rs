@@ -128,7 +128,6 @@ impl Matcher<'_, '_> {
         let mut changed = false;
         for index in 0..self.families.len() {
             let of = self.families[index].of;
-            let [Some(_), Some(_)] = of else { continue };
             let clocks = [0, 1].map(|side| of_family(known[side], of[side]));
             for (cycle, pair) in matched(&clocks) {
                 let verdicts: Verdicts = pair.map(|clock| clock.map(|clock| verdict(Standing::of(clock))));
@@ -172,8 +171,9 @@ impl Matcher<'_, '_> {
         let mut lead_id = String::new();
         for side in [0, 1] {
             let rules = self.replays[side].rules();
+            let sla_unknown = self.families[index].of[side].is_none();
             let Some((record, reading)) = known[side] else {
-                seen.push(Seen::NoClock(NoClock { lead_unknown: true, ..NoClock::default() }));
+                seen.push(Seen::NoClock(NoClock { sla_unknown, lead_unknown: true, ..NoClock::default() }));
                 continue;
             };
             reading.lead.lead_id().clone_into(&mut lead_id);
@@ -186,6 +186,7 @@ impl Matcher<'_, '_> {
                 (None, family) => {
                     let not_started = family.map(|family| reading.fold.not_started(family)).unwrap_or_default();
                     Seen::NoClock(NoClock {
+                        sla_unknown,
                         lead_unknown: false,
                         clocks: clocks[side].len() as u32,
                         already_stopped: not_started.already_stopped,

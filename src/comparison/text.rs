@@ -38,17 +38,18 @@ pub fn write_text(comparison: &Comparison, lang: Lang, mut out: impl Write) -> i
     for (table, sla) in tables.iter().zip(&comparison.slas) {
         writeln!(out)?;
         write_table(table, &sla.name, widths, lang, &mut out)?;
-        match sla.only_in {
-            Some(which) => {
-                let which = which.name();
-                let text = match lang {
-                    Lang::En => format!("  Only {which} has this SLA: there is nothing to compare its clocks with."),
-                    Lang::Es => format!("  Solo {which} tiene este SLA: no hay con qué comparar sus relojes."),
-                };
-                writeln!(out, "{text}")?;
+        if let Some(which) = sla.only_in.map(Which::name) {
+            match lang {
+                Lang::En => {
+                    writeln!(out, "  Only {which} has this SLA: none of its clocks has another to compare with.")?
+                }
+                Lang::Es => writeln!(
+                    out,
+                    "  Solo {which} tiene este SLA: ninguno de sus relojes tiene otro con que compararse."
+                )?,
             }
-            None => write_changes(sla, lang, &mut out)?,
         }
+        write_changes(sla, lang, &mut out)?;
     }
     write_first(comparison, lang, &mut out)?;
     write_events(comparison, lang, &mut out)?;

@@ -97,6 +97,9 @@ impl Teller {
 
     fn no_clock(&self, none: &NoClock) -> String {
         let lang = self.lang;
+        if none.sla_unknown {
+            return lang.say("It has no such SLA.", "No tiene este SLA.").to_owned();
+        }
         if none.lead_unknown {
             return lang
                 .say(
@@ -273,6 +276,12 @@ impl Teller {
         let started = clock.why.as_deref().and_then(|why| why.started_by.as_ref());
         let fact = started.map(|fact| format!(" ({})", self.fact(fact))).unwrap_or_default();
         let start = self.moment(clock.started_at);
+        if none.sla_unknown {
+            return match self.lang {
+                Lang::En => format!("Only {which} has this SLA, and starts this clock, {start}{fact}."),
+                Lang::Es => format!("Solo {which} tiene este SLA e inicia este reloj, el {start}{fact}."),
+            };
+        }
         match (self.lang, none.lead_unknown) {
             (Lang::En, false) => format!("Only {which} starts this clock, {start}{fact}."),
             (Lang::En, true) => format!("Only {which} knows this lead; {other} refused its events."),

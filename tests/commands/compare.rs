@@ -443,7 +443,7 @@ fn an_event_that_one_policy_alone_refuses_is_told_so() {
 }
 
 #[test]
-fn an_sla_of_one_policy_alone_is_counted_and_none_of_its_clocks_changed() {
+fn every_clock_of_an_sla_of_one_policy_alone_changed_to_or_from_no_clock() {
     let case = Case::new(&[("name = \"disposition\"", "name = \"first touch\"")]);
     let events = history(&[CREATED, QUALIFIED]);
     let report = json_of(&case.run(&events, &["--report", "json"]));
@@ -454,11 +454,44 @@ fn an_sla_of_one_policy_alone_is_counted_and_none_of_its_clocks_changed() {
         let sla = &report["slas"][name];
         assert_eq!(sla["only_in"], only);
         assert_eq!((&sla["a"]["started"], &sla["b"]["started"]), (&counts.0.into(), &counts.1.into()));
-        assert_eq!((&sla["changes"], &sla["segments"]), (&json!([]), &json!([])));
+        let (a, b) = if only == "A" { (json!("met_late"), Value::Null) } else { (Value::Null, json!("met_late")) };
+        assert_eq!(sla["changes"], json!([{"a": a, "b": b, "clocks": 1}]));
+        let targets = (&sla["segments"][0]["target_a"], &sla["segments"][0]["target_b"]);
+        let (here, there) = (&json!("8 business hours"), &json!("(no clock)"));
+        assert_eq!(targets, if only == "A" { (here, there) } else { (there, here) });
     }
-    assert_eq!(report["changed"], json!({"clocks": 0, "leads": 0, "first": []}));
+    assert_eq!((&report["changed"]["clocks"], &report["changed"]["leads"]), (&2.into(), &1.into()));
+    let changed = case.changed(&events, "en");
+    assert_eq!(report["changed"]["first"], json!(changed));
+    let of_a = &changed[0];
+    assert_eq!(
+        (&of_a["sla"], &of_a["differs"], &of_a["b"]["clock"]),
+        (&json!("disposition"), &json!(["sla"]), &Value::Null)
+    );
+    assert_eq!(
+        (&of_a["b"]["text"], &of_a["b"]["no_clock"]["sla_unknown"]),
+        (&json!("It has no such SLA."), &json!(true))
+    );
+    let started = "Mon, 2 Mar 2026, 10:00 (created with status new, assigned to ana: source webinar)";
+    assert_eq!(of_a["reason"], format!("Only A has this SLA, and starts this clock, {started}."));
+    let of_b = &case.changed(&events, "es")[1];
+    assert_eq!((&of_b["sla"], &of_b["a"]["text"]), (&json!("first touch"), &json!("No tiene este SLA.")));
+    assert!(
+        of_b["reason"]
+            .as_str()
+            .is_some_and(|reason| reason.starts_with("Solo B tiene este SLA e inicia este reloj, el "))
+    );
     let told = text(&case.run(&events, &[]));
-    assert!(told.contains("Only A has this SLA") && told.contains("Only B has this SLA"), "{told}");
+    for said in [
+        "Only A has this SLA",
+        "Only B has this SLA",
+        "changed verdict: 1 clock (late → no clock 1)",
+        "changed verdict: 1 clock (no clock → late 1)",
+        "Changed verdicts: 2 clocks of 1 lead\n",
+        "L1, disposition, clock 1: met late in A, no clock in B",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
 }
 
 #[test]
