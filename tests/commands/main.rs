@@ -8,6 +8,7 @@ mod schema_check;
 mod shell;
 
 mod agreement;
+mod bad_history;
 mod calendar;
 mod compare;
 mod demo;

@@ -270,6 +270,47 @@ fn a_refused_row_is_told_by_its_line() {
     }
 }
 
+/// A quote that nothing closes takes in all that follows, up to the next quote or the end of the file.
+#[test]
+fn a_quote_left_open_costs_its_line_and_the_rest_goes_on() {
+    for ending in ["\n", "\r\n"] {
+        let rows = [
+            "id,state,opened,updated,rep,group,prio",
+            "A,New,1/2/2016 08:00,1/2/2016 09:00,?,?,3",
+            "B,New,1/2/2016 08:00,1/2/2016 09:00,\"?,?,3",
+            "",
+            "C,New,1/2/2016 08:00,1/2/2016 09:00,?,?,\"two",
+            "lines\"",
+            "D,New,1/2/2016 08:00,1/2/2016 09:00,?,?,3",
+            "E,\"New,1/2/2016 08:00,1/2/2016 09:00,?,?,3",
+            "F,New,1/2/2016 08:00,1/2/2016 09:00,?,?,3",
+            ",New,1/2/2016 08:00,1/2/2016 09:00,?,?,3",
+        ];
+        let events = read(CHANGES, &rows.join(ending));
+        let lines: Vec<(u64, Reason)> =
+            events.refused.iter().map(|(place, refused)| (place.line, refused.reason)).collect();
+        assert_eq!(lines, [(3, Reason::WrongType), (8, Reason::WrongType), (10, Reason::MissingLeadId)], "{ending:?}");
+        assert!(events.refused[0].1.detail.contains("is a quote left open"), "{:?}", events.refused);
+        let created = events.events.iter().filter(|event| event.fact.kind == FactKind::Created);
+        let leads: Vec<&str> = created.map(|event| event.lead_id.as_ref()).collect();
+        assert_eq!(leads, ["A", "C", "D", "F"], "{ending:?}");
+    }
+}
+
+#[test]
+fn a_row_that_goes_on_and_on_is_refused_and_passed_over() {
+    let row = |lead: &str| format!("{lead},New,1/2/2016 08:00,1/2/2016 09:00,?,?,3\n");
+    let long = 5 * MAX_EVENT_BYTES;
+    let one_line = format!("{HEADER}{}B,{}\n{}", row("A"), "x".repeat(long), row("C"));
+    let open = format!("{HEADER}{}B,\"{}", row("A"), row("C").repeat(long / row("C").len()));
+    for file in [one_line, open] {
+        let events = read(CHANGES, &file);
+        assert_eq!(refusals(&events), [(3, Reason::TooLarge, None)]);
+        assert_eq!(events.events.last().map(|event| event.lead_id.as_ref()), Some("C"));
+        assert_eq!(events.places.last().map(|place| place.line), Some(4));
+    }
+}
+
 const LEADS: &str = r#"
 layout       = "row_per_lead"
 lead         = "id"

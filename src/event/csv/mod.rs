@@ -4,11 +4,13 @@
 //! ([`Sorter`](crate::sorter::Sorter): in temporary files where it is large); ties keep their place in the file.
 
 mod change;
+mod file;
 mod lead;
 mod map;
 mod row;
 mod time;
 
+pub use file::{Cells, CsvFile};
 pub use map::CsvMap;
 pub(in crate::event) use map::time_formats;
 pub use row::read_csv;

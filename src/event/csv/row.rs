@@ -1,11 +1,10 @@
 //! The file, row by row: cells, what they refuse, and which layout takes them.
 
 use std::borrow::Cow;
-use std::io::{self, Read};
-
-use ::csv::{ByteRecord, ReaderBuilder};
+use std::io::Read;
 
 use super::change::Changes;
+use super::file::{Cells, CsvFile, FileRow};
 use super::lead::Leads;
 use super::map::{CsvMap, Layout};
 use super::time::read_instant;
@@ -22,14 +21,11 @@ use crate::time::Timestamp;
 /// # Errors
 /// [`ExportError`]: the medium fails, the header lacks columns that the map names, or `take` fails.
 pub fn read_csv<R: Read>(reader: R, map: &CsvMap, room: &Room, take: &mut TakeExported<'_>) -> Result<(), ExportError> {
-    // Rows of another length are refused one by one, below.
-    let mut csv = ReaderBuilder::new().delimiter(map.delimiter).flexible(true).from_reader(reader);
-    let header = csv.byte_headers().map_err(io_error)?.clone();
-    if header.is_empty() {
+    let mut file = CsvFile::new(reader, map.delimiter);
+    let mut header = Cells::default();
+    if file.next(&mut header).map_err(ExportError::Read)?.is_none() {
         return Err(ExportError::Empty);
     }
-    // A line feed that ends a row is passed with the row; that of a CRLF is passed with the next one.
-    let own_feed = u64::from(csv.position().line() > 1);
     let mut columns = Header { cells: &header, faults: Vec::new() };
     let lead = columns.find(&map.lead);
     let mut rows = Rows { map, names: Names::default(), refused: Vec::new() };
@@ -41,22 +37,22 @@ pub fn read_csv<R: Read>(reader: R, map: &CsvMap, room: &Room, take: &mut TakeEx
         return Err(ExportError::Columns(columns.faults));
     }
     let mut drafts = Drafts::new(room);
-    let mut record = ByteRecord::new();
+    let mut cells = Cells::default();
     for number in 1.. {
-        if !csv.read_byte_record(&mut record).map_err(io_error)? {
-            break;
-        }
-        let begun = record.position().map_or(0, ::csv::Position::line);
-        let inside = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
-        // Blank lines before the row are passed with it.
-        let line = begun.max(csv.position().line().saturating_sub(inside + own_feed));
-        let row = Row { record: &record, line, number };
-        match rows.lead(&row, &lead, header.len()) {
-            Ok(lead) => match &mut taker {
-                Taker::Changes(changes) => changes.take(&row, lead, &mut rows, &mut drafts)?,
-                Taker::Leads(leads) => leads.take(&row, lead, &mut rows, &mut drafts)?,
-            },
-            Err(rejection) => rows.refuse(&row, rejection),
+        let Some(FileRow { line, too_long }) = file.next(&mut cells).map_err(ExportError::Read)? else { break };
+        let row = Row { cells: &cells, line, number };
+        if let Err(rejection) = row.shape(too_long, header.len()) {
+            rows.refuse(&row, rejection);
+            // What a quote has taken in that nothing closes are other rows.
+            file.only_first_line().map_err(ExportError::Read)?;
+        } else {
+            match rows.lead(&row, &lead) {
+                Ok(lead) => match &mut taker {
+                    Taker::Changes(changes) => changes.take(&row, lead, &mut rows, &mut drafts)?,
+                    Taker::Leads(leads) => leads.take(&row, lead, &mut rows, &mut drafts)?,
+                },
+                Err(rejection) => rows.refuse(&row, rejection),
+            }
         }
         for (place, rejection) in rows.refused.drain(..) {
             take(place, Err(rejection)).map_err(ExportError::Taken)?;
@@ -74,10 +70,6 @@ enum Taker<'m> {
     Leads(Leads<'m>),
 }
 
-fn io_error(error: ::csv::Error) -> ExportError {
-    ExportError::Read(io::Error::from(error))
-}
-
 /// A column of this file.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
@@ -88,7 +80,7 @@ pub(super) struct Column {
 
 /// The header while the map's columns are looked for.
 pub(super) struct Header<'h> {
-    cells: &'h ByteRecord,
+    cells: &'h Cells,
     faults: Vec<String>,
 }
 
@@ -113,7 +105,7 @@ impl Header<'_> {
 
 /// One row, and where it stands.
 pub(super) struct Row<'r> {
-    record: &'r ByteRecord,
+    cells: &'r Cells,
     line: u64,
     pub(super) number: u64,
 }
@@ -122,6 +114,19 @@ impl Row<'_> {
     /// Line and row, both from 1.
     pub(super) fn place(&self) -> (u64, u64) {
         (self.line, self.number)
+    }
+
+    fn shape(&self, too_long: bool, columns: usize) -> Result<(), Rejection> {
+        let found = self.cells.len();
+        if too_long || self.cells.size() > MAX_EVENT_BYTES {
+            let detail = format!("the row has more than the {MAX_EVENT_BYTES} bytes allowed; is a quote left open?");
+            return Err(Rejection::new(Reason::TooLarge, detail));
+        }
+        if found != columns {
+            let found = format!("{found}; is a quote left open, or a delimiter not quoted?");
+            return Err(wrong_type("the row", &format!("{columns} cells, as the header has"), &found));
+        }
+        Ok(())
     }
 }
 
@@ -148,15 +153,7 @@ impl<'m> Rows<'m> {
         self.refuse(row, Rejection { id, ..rejection });
     }
 
-    fn lead<'t>(&self, row: &Row<'t>, column: &Column, columns: usize) -> Result<&'t str, Rejection> {
-        if row.record.len() != columns {
-            let found = format!("{}; is a quote left open, or a delimiter not quoted?", row.record.len());
-            return Err(wrong_type("the row", &format!("{columns} cells, as the header has"), &found));
-        }
-        if row.record.as_slice().len() > MAX_EVENT_BYTES {
-            let detail = format!("the row has more than the {MAX_EVENT_BYTES} bytes allowed");
-            return Err(Rejection::new(Reason::TooLarge, detail));
-        }
+    fn lead<'t>(&self, row: &Row<'t>, column: &Column) -> Result<&'t str, Rejection> {
         match self.name(row, column)? {
             Some(lead) => Ok(lead),
             None => {
@@ -168,7 +165,7 @@ impl<'m> Rows<'m> {
 
     /// The trimmed text of a cell; `None` is "unknown".
     fn cell<'t>(&self, row: &Row<'t>, column: &Column) -> Result<Option<&'t str>, Rejection> {
-        let bytes = row.record.get(column.index).unwrap_or_default();
+        let bytes = row.cells.get(column.index).unwrap_or_default();
         let text = std::str::from_utf8(bytes).map_err(|_| wrong_type(&column.at, "UTF-8", "other bytes"))?.trim();
         Ok((!text.is_empty() && !self.map.unknown.iter().any(|word| word == text)).then_some(text))
     }

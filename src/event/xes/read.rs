@@ -72,6 +72,8 @@ enum Step {
     Nothing,
     /// A `<trace>` or `<event>` has begun: its place is where its tag ends.
     TraceBegun,
+    /// The same, and the trace before has not ended.
+    TraceCut,
     EventBegun,
     TraceEnded,
     Damage(String),
@@ -108,7 +110,8 @@ impl Walk<'_> {
         if !self.begun && name != "log" {
             return Step::Damage(format!("<{name}>"));
         }
-        if name == "trace" && self.lost {
+        let cuts = opens && name == "trace" && !self.lost && self.open.iter().any(|open| open == "trace");
+        if name == "trace" && (self.lost || cuts) {
             self.lost = false;
             self.open = vec!["log".to_owned()];
         }
@@ -120,7 +123,7 @@ impl Walk<'_> {
         let step = match (within, name) {
             (Some("log"), "trace") => {
                 self.trace = Trace::default();
-                Step::TraceBegun
+                if cuts { Step::TraceCut } else { Step::TraceBegun }
             }
             (Some("trace"), "trace") => Step::Damage("a <trace> inside a <trace>".to_owned()),
             (Some("trace"), "event") => Step::EventBegun,
@@ -189,9 +192,11 @@ impl Walk<'_> {
     fn settle(&mut self, step: Step, line: u64) -> Result<(), ExportError> {
         match step {
             Step::Nothing => {}
-            Step::TraceBegun => {
-                self.bytes = 0;
-                self.trace.line = line;
+            Step::TraceBegun => self.begin_trace(line),
+            Step::TraceCut => {
+                let found = "a <trace> before the end of the one before, which is left out";
+                self.log.refuse(line, self.events, wrong_type("the log", "well-formed XES", found));
+                self.begin_trace(line);
             }
             Step::EventBegun => {
                 self.bytes = 0;
@@ -215,6 +220,11 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    fn begin_trace(&mut self, line: u64) {
+        self.bytes = 0;
+        self.trace.line = line;
     }
 
     fn hand_on_refused(&mut self, take: &mut TakeExported<'_>) -> Result<(), ExportError> {

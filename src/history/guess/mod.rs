@@ -5,9 +5,10 @@ mod proposal;
 
 use std::io::{self, Cursor, Read};
 
-use ::csv::{ReaderBuilder, StringRecord};
+use ::csv::StringRecord;
 
 use super::HistoryError;
+use crate::event::csv::{Cells, CsvFile};
 use column::Column;
 
 /// Rows that are looked at, unless told otherwise.
@@ -50,28 +51,28 @@ fn sample(mut reader: &mut dyn Read, file: &str, most_rows: usize) -> Result<Sam
     Read::by_ref(&mut reader).take(1 << 16).read_to_end(&mut head).map_err(fail)?;
     let delimiter = delimiter(&head);
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).to_vec();
-    let mut csv = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(Cursor::new(text).chain(reader));
-    let fail = |error: ::csv::Error| HistoryError::read(file, io::Error::from(error));
-    let names: Vec<String> = {
-        let header = csv.byte_headers().map_err(fail)?;
-        header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect()
-    };
+    let mut csv = CsvFile::new(Cursor::new(text).chain(reader), delimiter);
+    let fail = |error: io::Error| HistoryError::read(file, error);
+    let mut cells = Cells::default();
+    csv.next(&mut cells).map_err(fail)?;
+    let names: Vec<String> = cells.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
     if names.iter().all(String::is_empty) {
         let message = format!("{file}: expected a first row with the names of the columns, found nothing");
         return Err(HistoryError::Fault(message));
     }
     let (mut rows, mut bytes, mut more) = (Vec::new(), 0, false);
-    for record in csv.byte_records() {
-        let record = record.map_err(fail)?;
-        bytes += record.as_slice().len();
+    while let Some(row) = csv.next(&mut cells).map_err(fail)? {
+        // Rows of another length are damaged: the replay refuses and tells them.
+        if row.too_long || cells.len() != names.len() {
+            csv.only_first_line().map_err(fail)?;
+            continue;
+        }
+        bytes += cells.size();
         if rows.len() == most_rows || bytes > MOST_BYTES {
             more = true;
             break;
         }
-        // Rows of another length are damaged: the replay refuses and tells them.
-        if record.len() == names.len() {
-            rows.push(StringRecord::from_byte_record_lossy(record));
-        }
+        rows.push(cells.iter().map(String::from_utf8_lossy).collect::<StringRecord>());
     }
     if rows.is_empty() {
         return Err(HistoryError::Fault(format!("{file}: expected rows under the names of the columns, found none")));

@@ -1,0 +1,106 @@
+//! Damaged histories: what is damaged is told with file, line and reason, and the rest counts.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const POLICY: &str = r#"
+[agreement]
+name = "Test"
+effective_from = "2026-01-01T00:00:00Z"
+timezone = "UTC"
+[[status]]
+name = "new"
+[[status]]
+name = "qualified"
+disposition = "qualified"
+[[sla]]
+name = "disposition"
+start = { on = "created" }
+stop = { disposition = "any" }
+[[sla.target]]
+within = "8 hours"
+"#;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Folder(tempfile::tempdir().expect("a folder"));
+        folder.write("policy.toml", POLICY);
+        folder
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::write(&path, text).expect("written");
+        path
+    }
+
+    fn replay(&self, events: &str, more: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_plazo"))
+            .args(["replay", "--policy", "policy.toml", "--report", "json", "--events", events])
+            .args(more)
+            .current_dir(self.0.path())
+            .output()
+            .expect("the binary runs")
+    }
+}
+
+/// Who has a clock, by their owners; what was told.
+fn read(output: &Output) -> (Vec<String>, Vec<String>) {
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let owners = report["slas"]["disposition"]["by_owner"].as_object().expect("owners").keys().cloned().collect();
+    let told = String::from_utf8_lossy(&output.stderr);
+    (owners, told.lines().map(|line| line.trim_start_matches("plazo: ").to_owned()).collect())
+}
+
+/// Three leads of three owners, each created and qualified: five lines a trace, the first on line 2.
+fn log() -> String {
+    let event = |name: &str, hour: u32, owner: &str| {
+        format!(
+            "<event><string key=\"concept:name\" value=\"{name}\"/><date key=\"time:timestamp\" value=\"2026-02-02T{hour:02}:00:00Z\"/><string key=\"org:resource\" value=\"{owner}\"/></event>\n"
+        )
+    };
+    let trace = |owner: &str| {
+        let (new, done) = (event("new", 9, owner), event("qualified", 10, owner));
+        format!("<trace>\n<string key=\"concept:name\" value=\"lead of {owner}\"/>\n{new}{done}</trace>\n")
+    };
+    format!("<log>\n{}{}{}</log>\n", trace("ana"), trace("bea"), trace("eva"))
+}
+
+#[test]
+fn damage_to_a_trace_is_told_with_its_place_and_the_traces_before_and_after_count() {
+    let folder = Folder::new();
+    let whole = log();
+    let (before, rest) = whole.split_at(whole.find("<string key=\"concept:name\" value=\"lead of bea\"").expect("bea"));
+    // In the middle trace: what is written instead of what, and what is told.
+    for (from, to, place, whole_trace_lost) in [
+        ("</event>", "</evnt>", "9: wrong_type: ", true),
+        ("</event>", "", "11: wrong_type: ", true),
+        ("</trace>\n", "\n", "12: wrong_type: ", true),
+        ("</event>\n</trace>\n", "\n\n", "12: wrong_type: ", true),
+        ("<event>", "</trace><event>", "9: wrong_type: ", true),
+        ("lead of bea", "lead of &bea;", "8: wrong_type: ", true),
+        ("<string key=\"concept:name\" value=\"lead of bea\"/>", "", "7: missing_lead_id: ", true),
+        ("2026-02-02T10:00:00Z", "yesterday", "10: bad_time: ", false),
+        ("<string key=\"concept:name\" value=\"qualified\"/>", "", "10: wrong_type: ", false),
+        ("\"qualified\"", "\"quallified\"", "10: unknown_status: ", false),
+    ] {
+        assert!(rest.contains(from), "{from}");
+        folder.write("log.xes", format!("{before}{}", rest.replacen(from, to, 1)));
+        let output = folder.replay("log.xes", &["--format", "xes", "--rejected", "refused.ndjson"]);
+        let (owners, told) = read(&output);
+        let expected: &[&str] = if whole_trace_lost { &["ana", "eva"] } else { &["ana", "bea", "eva"] };
+        assert_eq!(owners, expected, "{from:?} -> {to:?}: {told:?}");
+        assert!(told[0].starts_with(&format!("log.xes:{place}")), "{from:?} -> {to:?}: {told:?}");
+        assert!(told[1].starts_with("1 event was refused: "), "{from:?} -> {to:?}: {told:?}");
+        let refused = fs::read_to_string(folder.0.path().join("refused.ndjson")).expect("a file");
+        let refused: Value = serde_json::from_str(refused.trim()).expect("one line");
+        assert!(place.starts_with(&format!("{}: {}", refused["line"], refused["reason"].as_str().expect("a reason"))));
+        assert_eq!(folder.replay("log.xes", &["--format", "xes", "--strict"]).status.code(), Some(1));
+    }
+}
