@@ -525,6 +525,7 @@ mod tests {
             ("enable.auto.commit", "true", "in the transaction"),
             ("acks", "1", "lost"),
             ("message.timeout.ms", "20000", "transaction.timeout.ms"),
+            ("socket.timeout.ms", "60000", "transaction.timeout.ms"),
             ("auto.offset.reset", "\"latest\"", "guess"),
         ] {
             let told = faults(&format!("{BROKERS}[kafka.properties]\n{name:?} = {value}"), &[]);

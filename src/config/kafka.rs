@@ -128,6 +128,9 @@ const WITH_UNDERSCORE: [&str; 2] = ["log_level", "enabled_events"];
 /// Default of `transaction.timeout.ms` and `message.timeout.ms`: a crash is seen by readers for so long.
 pub const TRANSACTION_TIMEOUT_MS: i64 = 10_000;
 
+/// What librdkafka allows `socket.timeout.ms` beyond `transaction.timeout.ms`: no producer is made where it is more.
+const SOCKET_MARGIN_MS: i64 = 100;
+
 pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> Option<Kafka> {
     let brokers = raw.brokers.map(|brokers| brokers.list().join(",")).filter(|brokers| !brokers.is_empty())?;
     let inputs = raw.inputs.map_or_else(|| vec!["leads.created".to_owned(), "leads.changed".to_owned()], Texts::list);
@@ -184,6 +187,15 @@ pub(super) fn check(raw: RawKafka, instance: &str, faults: &mut Vec<String>) -> 
              be sent when its transaction has been aborted"
         )),
         _ => {}
+    }
+    if let (Some(socket), Some(transaction)) =
+        (number("socket.timeout.ms", 0), number("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS))
+        && socket > transaction + SOCKET_MARGIN_MS
+    {
+        faults.push(format!(
+            "kafka.properties.socket.timeout.ms: {socket} is more than transaction.timeout.ms, {transaction}: a transaction would end before \
+             a request of it is given up"
+        ));
     }
     tls_faults(&properties, cfg!(feature = "tls"), faults);
     // Engines of two groups on one cluster must not fence one another.

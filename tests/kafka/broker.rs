@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::BOUND;
 use super::crm::Feeder;
 use super::log::{Log, Read};
+use super::proxy::Proxy;
 use super::site::NOTICES;
 
 const JAVA: [&str; 8] = [
@@ -58,11 +59,36 @@ struct Node {
     process: Mutex<Option<Child>>,
 }
 
+/// A further way in.
+struct Entrance {
+    /// `PLAINTEXT` or `SSL`.
+    protocol: &'static str,
+    /// The port that clients are told, where it is another one than the broker's.
+    told: Option<u16>,
+    /// More settings.
+    settings: String,
+}
+
 pub struct Broker {
+    /// Of the further entrance.
+    entrance: Option<u16>,
     folder: PathBuf,
     /// Gone with the broker; the shared one's goes with the process.
     _folder: Option<tempfile::TempDir>,
     nodes: Vec<Node>,
+}
+
+impl Entrance {
+    /// Of a setting that stands twice the last counts.
+    fn settings(&self, port: u16, controller: u16, own: u16) -> String {
+        let (protocol, told) = (self.protocol, self.told.unwrap_or(own));
+        format!(
+            "listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},ENTRANCE://127.0.0.1:{own}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port},ENTRANCE://127.0.0.1:{told}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,ENTRANCE:{protocol}\n{}",
+            self.settings
+        )
+    }
 }
 
 impl Broker {
@@ -73,22 +99,37 @@ impl Broker {
     /// The one that tests share which leave it alone. It ends with the process, however that ends.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Broker> = OnceLock::new();
-        SHARED.get_or_init(|| Self::in_folder(1, tempfile::tempdir().expect("a folder").keep(), None))
+        SHARED.get_or_init(|| Self::in_folder(1, tempfile::tempdir().expect("a folder").keep(), None, None))
     }
 
     /// Each topic on all of them, of which one may fail.
     pub fn nodes(count: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        Self::in_folder(count, folder.path().to_owned(), Some(folder))
+        Self::in_folder(count, folder.path().to_owned(), Some(folder), None)
     }
 
-    fn in_folder(count: usize, folder: PathBuf, owned: Option<tempfile::TempDir>) -> Self {
-        let ports = free_ports(2 * count);
+    fn with_entrance(entrance: Entrance) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self::in_folder(1, folder.path().to_owned(), Some(folder), Some(entrance))
+    }
+
+    /// One node, and a proxy through which it can be reached too.
+    pub fn behind_proxy() -> (Self, Proxy) {
+        let (proxy, listener) = Proxy::start();
+        let entrance = Entrance { protocol: "PLAINTEXT", told: Some(proxy.port), settings: String::new() };
+        let broker = Self::with_entrance(entrance);
+        proxy.serve(listener, broker.entrance.expect("an entrance"));
+        (broker, proxy)
+    }
+
+    fn in_folder(count: usize, folder: PathBuf, owned: Option<tempfile::TempDir>, entrance: Option<Entrance>) -> Self {
+        let ports = free_ports(2 * count + 1);
+        let (own, ports) = (ports[0], &ports[1..]);
         let ids = 1..=i32::try_from(count).expect("a few");
         let voters: Vec<String> =
             ids.clone().zip(&ports[count..]).map(|(id, port)| format!("{id}@127.0.0.1:{port}")).collect();
-        let nodes = ids.zip(&ports).map(|(id, port)| Node { id, port: *port, process: Mutex::new(None) }).collect();
-        let broker = Broker { folder, _folder: owned, nodes };
+        let nodes = ids.zip(ports).map(|(id, port)| Node { id, port: *port, process: Mutex::new(None) }).collect();
+        let broker = Broker { entrance: entrance.as_ref().map(|_| own), folder, _folder: owned, nodes };
         for (at, controller) in ports[count..].iter().enumerate() {
             let node = &broker.nodes[at];
             let settings = include_str!("node.properties")
@@ -99,7 +140,8 @@ impl Broker {
                 .replace("FOLDER", &broker.folder.join(format!("data-{}", node.id)).display().to_string())
                 .replace("REPLICAS", &count.to_string())
                 .replace("IN_SYNC", &count.div_ceil(2).to_string());
-            fs::write(broker.settings(node.id), settings).expect("its settings");
+            let also = entrance.as_ref().map(|entrance| entrance.settings(node.port, *controller, own));
+            fs::write(broker.settings(node.id), settings + &also.unwrap_or_default()).expect("its settings");
             let formatted = broker
                 .java(node.id, "kafka.tools.StorageTool", false)
                 .args(["format", "--ignore-formatted", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"])

@@ -5,6 +5,7 @@
 pub mod broker;
 pub mod crm;
 pub mod log;
+pub mod proxy;
 pub mod site;
 pub mod verdict;
 

@@ -20,6 +20,8 @@ pub const NOTICES: [&str; 3] = ["sla.reminders", "sla.breaches", "sla.outcomes"]
 /// How engines of these tests are set up.
 pub struct Site<'a> {
     pub broker: &'a Broker,
+    /// Where its engines find the broker.
+    pub address: String,
     pub folder: tempfile::TempDir,
     /// Of all its topics; with a dot, so that nobody else's begin so.
     prefix: String,
@@ -39,6 +41,7 @@ impl<'a> Site<'a> {
         fs::write(folder.path().join("policy.toml"), policy).expect("the policy");
         Site {
             broker,
+            address: broker.address(),
             folder,
             prefix: String::new(),
             group: "plazo".to_owned(),
@@ -85,7 +88,7 @@ impl<'a> Site<'a> {
              [kafka]\nbrokers = {:?}\n",
             self.workers,
             self.policy(),
-            self.broker.address(),
+            self.address,
         );
         text += &format!("inputs = {:?}\nprotocol = {:?}\n", self.inputs(), self.protocol);
         text += &format!("group = {:?}\n", self.group);

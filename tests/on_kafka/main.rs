@@ -9,6 +9,7 @@ mod brokers;
 mod changelog;
 mod chaos;
 mod dead_letters;
+mod forged;
 mod http;
 mod members;
 mod outage;
