@@ -89,6 +89,20 @@ impl Leads {
         slot
     }
 
+    /// Keeps the record of a lead in place of the one before, if there was one.
+    pub fn put(&mut self, lead_id: &str, record: Box<[u8]>) {
+        match self.find(lead_id) {
+            Some(slot) => drop(self.replace(slot, record)),
+            None => drop(self.insert(lead_id, record)),
+        }
+    }
+
+    pub fn forget(&mut self, lead_id: &str) {
+        if let Some(slot) = self.find(lead_id) {
+            self.remove(slot);
+        }
+    }
+
     /// Reads what the steps of these leads will read, all of them before any is needed: the reads do not depend on each other,
     /// so that memory answers several at a time, where one lead after the other waits for each line of its own.
     pub fn warm<'a>(&self, lead_ids: impl Iterator<Item = &'a str>) {
@@ -165,6 +179,11 @@ impl Leads {
         if let Some(place) = chunk.and_then(|chunk| chunk.get_mut(slot as usize % CHUNK)) {
             *place = due;
         }
+    }
+
+    /// The record of a slot, to be changed without its length.
+    pub fn record_mut(&mut self, slot: Slot) -> Option<&mut [u8]> {
+        self.place(slot)?.as_deref_mut()
     }
 
     pub fn id(&self, slot: Slot) -> &str {

@@ -4,8 +4,10 @@
 //! transaction, and answers with [`Shard::commit`] or [`Shard::undo`]. What a turn says depends on the log alone, never on
 //! how the log is cut into turns: each fact is settled at its append time, each timer at its due instant.
 
+mod restore;
+
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -79,6 +81,7 @@ pub struct Turn {
     undo: Vec<(Slot, Option<Box<[u8]>>)>,
     stale: i64,
     deltas: Vec<(u16, OpenState, i64)>,
+    arrived: Vec<(Timestamp, Slot)>,
     positions: Vec<(usize, u64)>,
     watermark: Timestamp,
 }
@@ -92,6 +95,8 @@ pub struct Shard {
     quiet_until: Timestamp,
     /// Timers of one due instant that wait for their turn, by lead id.
     firing: VecDeque<(Timestamp, Slot)>,
+    /// Where many leads are watched at once: facts that were told ahead of their time, which become acts by a timer.
+    ahead: BTreeSet<(Timestamp, Slot)>,
     watermark: Timestamp,
     positions: Vec<(Cow<'static, str>, u64)>,
     settler: Settler,
@@ -116,6 +121,7 @@ impl Shard {
             wheel: TimerWheel::new(),
             quiet_until: Timestamp::MIN,
             firing: VecDeque::new(),
+            ahead: BTreeSet::new(),
             watermark: Timestamp::MIN,
             positions: sources.iter().map(|name| (Cow::Owned((*name).to_owned()), 0)).collect(),
             settler: Settler::new(options.retention_ms, options.max_facts),
@@ -173,69 +179,6 @@ impl Shard {
         (end < slots.end).then_some(end)
     }
 
-    /// Puts a stored record back and schedules its timer: all that a restore needs.
-    ///
-    /// # Errors
-    /// Where the bytes are no record.
-    pub fn restore_record(&mut self, mut record: Box<[u8]>) -> Result<(), RecordError> {
-        self.settler.lead.decode(&record)?;
-        for told in &self.settler.lead.ledger {
-            if let Some(state) = OpenState::of(told) {
-                let family = super::speech::family_of(&self.rules, self.settler.lead.str(told.sla));
-                count_open(&mut self.open, (family, state, 1));
-            }
-        }
-        self.stale += i64::from(self.settler.lead.silent);
-        let lead_id = record::lead_id(&record).to_owned();
-        let mut due = record::next_due(&record);
-        // Stored while nothing was ever forgotten.
-        if let Some(drop_at) = self.settler.lead.kept_until(due, self.options.retention_ms) {
-            due = drop_at;
-            record::set_next_due(&mut record, due);
-        }
-        let slot = match self.leads.find(&lead_id) {
-            Some(slot) => {
-                self.leads.replace(slot, record);
-                slot
-            }
-            None => self.leads.insert(&lead_id, record),
-        };
-        self.schedule(slot, due);
-        Ok(())
-    }
-
-    pub fn restore_position(&mut self, watermark: Timestamp, positions: &[(usize, u64)]) {
-        self.watermark = self.watermark.max(watermark);
-        self.turn.watermark = self.watermark;
-        for &(source, position) in positions {
-            if let Some(known) = self.positions.get_mut(source) {
-                known.1 = position;
-            }
-        }
-        self.watch_anew();
-    }
-
-    /// Nothing will be settled before this instant: the watermark, or the first timer that still waits behind it.
-    fn settled_until(&mut self) -> Timestamp {
-        self.next_due().map_or(self.watermark, |due| due.min(self.watermark))
-    }
-
-    /// What is watched over many leads follows from their records.
-    fn watch_anew(&mut self) {
-        let until = (self.settled_until(), self.watermark);
-        let Settler { lead, fold, watch, .. } = &mut self.settler;
-        watch.clear();
-        if self.rules.watched_ms().is_none() {
-            return;
-        }
-        for record in self.leads.records() {
-            // It was decoded when it was stored or restored.
-            if lead.decode(record).is_ok() {
-                watch.restore(&self.rules, lead, fold, record::next_due(record), until);
-            }
-        }
-    }
-
     /// The earliest instant at which something may have to be said.
     pub fn next_due(&mut self) -> Option<Timestamp> {
         // An entry may come early: looking at it then is harmless.
@@ -266,6 +209,7 @@ impl Shard {
             known.1 = position;
         }
         admit(&self.rules, self.options, event, at)?;
+        self.arrive(at).map_err(|error| damaged(event, &error))?;
         let lead_id = event.lead_id.as_ref();
         let delivery = delivery_hash(&event.source, &event.id);
         let slot = self.leads.find(lead_id);
@@ -299,7 +243,10 @@ impl Shard {
                 format!("what is known of lead {:?} would exceed {} bytes", event.lead_id, record::MAX_BYTES),
             ),
             Settled::Changed { next_due } => {
-                self.keep(slot, lead_id, next_due);
+                let slot = self.keep(slot, lead_id, next_due);
+                if event.time > at && self.rules.watched_ms().is_some() {
+                    self.ahead.insert((event.time, slot));
+                }
                 Ok(Applied::Accepted)
             }
             // A fact just learnt is kept for as long as the retention.
@@ -307,12 +254,28 @@ impl Shard {
         }
     }
 
+    /// Leads whose facts were told ahead of a time that has come by now are settled first, so that what is watched over many leads
+    /// sees their acts in order, whatever timers of others are left.
+    fn arrive(&mut self, at: Timestamp) -> Result<(), RecordError> {
+        while let Some(&(time, slot)) = self.ahead.first().filter(|(time, _)| *time < at) {
+            self.ahead.pop_first();
+            self.turn.arrived.push((time, slot));
+            self.pass(slot, time.plus_ms(1))?;
+        }
+        Ok(())
+    }
+
     /// Tells what this lead had due before `at`, each at its own instant. The slot, unless the lead was forgotten.
     fn pass_to(&mut self, slot: Slot, at: Timestamp, event: &Event<'_>) -> Result<Option<Slot>, Rejection> {
-        while let Some(due) = self.leads.record(slot).map(record::next_due).filter(|due| *due < at) {
-            self.fire(slot, due).map_err(|error| damaged(event, &error))?;
-        }
+        self.pass(slot, at).map_err(|error| damaged(event, &error))?;
         Ok(self.leads.record(slot).is_some().then_some(slot))
+    }
+
+    fn pass(&mut self, slot: Slot, at: Timestamp) -> Result<(), RecordError> {
+        while let Some(due) = self.leads.record(slot).map(record::next_due).filter(|due| *due < at) {
+            self.fire(slot, due)?;
+        }
+        Ok(())
     }
 
     /// A lead that is not known may have been forgotten: what is older than the retention is not guessed at (SEMANTICS 12.42).
@@ -341,14 +304,15 @@ impl Shard {
                 return Progress::Done;
             }
             while let Some(&(due, slot)) = self.firing.front() {
+                // A late or stale timer is expected: the lead has moved on.
+                if self.leads.record(slot).map(record::next_due) != Some(due) {
+                    self.firing.pop_front();
+                    continue;
+                }
                 if fired >= max_fires {
                     return Progress::More;
                 }
                 self.firing.pop_front();
-                // A late or stale timer is expected: the lead has moved on.
-                if self.leads.record(slot).map(record::next_due) != Some(due) {
-                    continue;
-                }
                 fired += 1;
                 // A record was decoded when it was stored or restored; damage since then is a fault of memory, and the
                 // lead's timer is not tried again.
@@ -421,7 +385,7 @@ impl Shard {
     }
 
     /// Keeps what the settler made of a lead, one not known yet under its id, and the pre-image for an undo.
-    fn keep(&mut self, slot: Option<Slot>, lead_id: &str, next_due: Timestamp) {
+    fn keep(&mut self, slot: Option<Slot>, lead_id: &str, next_due: Timestamp) -> Slot {
         let record: Box<[u8]> = self.settler.encoded.as_slice().into();
         let (slot, before) = match slot {
             Some(slot) => (slot, self.leads.replace(slot, record)),
@@ -436,6 +400,7 @@ impl Shard {
             self.turn.deltas.push(delta);
         }
         self.schedule(slot, next_due);
+        slot
     }
 
     fn schedule(&mut self, slot: Slot, due: Timestamp) {
@@ -541,6 +506,7 @@ impl Shard {
             self.positions[source].1 = position;
         }
         self.watermark = self.turn.watermark;
+        self.ahead.extend(self.turn.arrived.drain(..));
         self.settler.watch.undo();
         self.begin();
     }
@@ -554,6 +520,7 @@ impl Shard {
         turn.dropped.clear();
         turn.undo.clear();
         turn.deltas.clear();
+        turn.arrived.clear();
         turn.positions.clear();
         turn.watermark = self.watermark;
     }

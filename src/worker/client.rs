@@ -15,6 +15,9 @@ use tracing::{debug, info, warn};
 
 use crate::config::{Kafka, Protocol, TRANSACTION_TIMEOUT_MS};
 
+/// What is asked for at once of a topic that is read to its end: eight times the client's default, so that fewer answers are waited for.
+const FETCH_BYTES: &str = "8388608";
+
 /// What happened to the assignment, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -151,7 +154,7 @@ pub fn group_consumer(kafka: &Kafka, client_id: &str) -> KafkaResult<BaseConsume
 /// # Errors
 /// Where librdkafka refuses a property.
 pub fn reader(kafka: &Kafka, client_id: &str, isolation: &str) -> KafkaResult<BaseConsumer<LogContext>> {
-    let mut config = base(kafka, client_id, &[]);
+    let mut config = base(kafka, client_id, &[("fetch.message.max.bytes", FETCH_BYTES)]);
     // The client will not be made without a group's name; it never joins.
     reading(&mut config, isolation).set("group.id", &kafka.group);
     config.create_with_context(LogContext)

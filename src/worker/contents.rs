@@ -1,13 +1,13 @@
 //! What a partition of the changelog holds, and the shard that is made of it. No IO: what was read comes in.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 
 use super::changelog::{self, META, Meta, POLICY, Standing};
 use super::restore::Plan;
-use crate::engine::Shard;
+use crate::engine::leads::Leads;
+use crate::engine::{Shard, record};
 use crate::policy::kept::{self, KeptVersion};
 use crate::time::Timestamp;
 
@@ -45,7 +45,7 @@ pub enum RestoreFault {
 pub struct Contents {
     /// Everything below has been read.
     position: i64,
-    leads: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    leads: Leads,
     meta: Option<Meta>,
     policy: Option<Vec<KeptVersion>>,
 }
@@ -53,7 +53,7 @@ pub struct Contents {
 impl Contents {
     /// `low`: the first offset that there is.
     pub fn new(low: i64) -> Self {
-        Contents { position: low, leads: BTreeMap::new(), meta: None, policy: None }
+        Contents { position: low, leads: Leads::default(), meta: None, policy: None }
     }
 
     pub fn position(&self) -> i64 {
@@ -77,10 +77,21 @@ impl Contents {
     ) -> Result<(), RestoreFault> {
         self.position = offset + 1;
         match (key, value) {
-            (Some(key), Some(value)) if changelog::is_lead(key) => {
-                self.leads.insert(Box::from(key), Box::from(value));
+            (Some(key), value) if changelog::is_lead(key) => {
+                let id = &key[1..];
+                let known = std::str::from_utf8(id)
+                    .ok()
+                    .map(|id| (id, value))
+                    .filter(|_| value.is_none_or(|value| record::id_bytes(value) == id));
+                let Some((lead_id, value)) = known else {
+                    let told = format!("{place} at {offset} holds a record that is not of the lead in its key");
+                    return Err(RestoreFault::Refused(told));
+                };
+                match value {
+                    Some(value) => self.leads.put(lead_id, value.into()),
+                    None => self.leads.forget(lead_id),
+                }
             }
-            (Some(key), None) => drop(self.leads.remove(key)),
             (Some(META), Some(value)) => self.meta = Some(parse(place, "meta", value)?),
             (Some(POLICY), Some(value)) => self.policy = Some(parse(place, "policy", value)?),
             _ => {
@@ -91,9 +102,9 @@ impl Contents {
         Ok(())
     }
 
-    /// The records of its leads, by id.
+    /// The records of its leads, in no particular order.
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
-        self.leads.values().map(AsRef::as_ref)
+        self.leads.records()
     }
 
     /// The policy that its clocks are governed by.
@@ -129,11 +140,9 @@ impl Contents {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut shard = Shard::new(plan.policy.clone(), plan.options, &names);
         let count = self.leads.len() as u64;
-        for record in self.leads.into_values() {
-            shard.restore_record(record).map_err(|error| {
-                RestoreFault::Refused(format!("a record of {} cannot be read: {error}", place(plan)))
-            })?;
-        }
+        shard
+            .restore_records(self.leads)
+            .map_err(|error| RestoreFault::Refused(format!("a record of {} cannot be read: {error}", place(plan))))?;
         let watermark = self.meta.as_ref().map_or(Timestamp::MIN, Meta::watermark);
         let applied = inputs.iter().zip(&next).enumerate().map(|(input, (topic, next))| {
             let told = self.meta.as_ref().and_then(|meta| meta.applied.get(topic)).copied();
@@ -165,13 +174,14 @@ fn parse<T: DeserializeOwned>(place: &dyn fmt::Display, what: &str, value: &[u8]
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use super::super::progress::Probe;
     use super::super::running::{Record, Room, Running};
     use super::*;
     use crate::config::{Kafka, Protocol, Topics};
-    use crate::engine::Options;
+    use crate::engine::{Lead, Options};
     use crate::policy::{self, Policy};
 
     fn policy() -> Policy {
@@ -264,10 +274,27 @@ mod tests {
     fn a_lead_that_was_dropped_is_not_there() {
         let mut contents = Contents::new(0);
         let mut take = |offset, key: &[u8], value: Option<&[u8]>| contents.take(&"c/0", offset, Some(key), value);
-        take(0, b"=L1", Some(b"one")).expect("a record");
-        take(1, b"=L2", Some(b"two")).expect("a record");
-        take(2, b"=L1", None).expect("a tombstone");
-        assert_eq!(contents.records().collect::<Vec<_>>(), [b"two"]);
+        take(0, b"=L1", Some(&of_lead("L1", 1))).expect("a record");
+        take(1, b"=L2", Some(&of_lead("L2", 2))).expect("a record");
+        take(2, b"=L2", Some(&of_lead("L2", 3))).expect("a later one");
+        take(3, b"=L1", None).expect("a tombstone");
+        assert_eq!(contents.records().collect::<Vec<_>>(), [of_lead("L2", 3)]);
+    }
+
+    /// As much of a record as names its lead.
+    fn of_lead(lead_id: &str, next_due: i64) -> Vec<u8> {
+        let (mut lead, mut record) = (Lead::default(), Vec::new());
+        lead.reset(lead_id);
+        lead.encode(Timestamp::from_ms(next_due), &mut record);
+        record
+    }
+
+    #[test]
+    fn a_record_under_the_key_of_another_lead_refuses_the_shard() {
+        for value in [of_lead("L2", 1), b"?".to_vec()] {
+            let taken = Contents::new(0).take(&place(&plan()), 7, Some(b"=L1"), Some(&value));
+            assert!(matches!(taken, Err(RestoreFault::Refused(told)) if told.contains("plazo.changelog/0 at 7")));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The shell on Kafka: a thread a worker ([`group`]), each with a consumer in the group, a transactional producer
 //! ([`transaction`], [`resent`]) and the shards of its partitions ([`shards`], [`running`]). State lies in the changelog
-//! ([`changelog`]), and is put back from it ([`restore`], [`contents`]). How far the inputs are read is the watermark ([`progress`],
+//! ([`changelog`]), and is put back from it ([`restore`], [`batch`], [`contents`]). How far the inputs are read is the watermark ([`progress`],
 //! [`prober`], [`clock_guard`]); that they are read at all is watched ([`watchdog`]).
 //!
 //! What is decided lies in [`shards`], [`running`], [`progress`], [`contents`], [`changelog`] and [`clock_guard`], which know no client
@@ -9,6 +9,7 @@
 //! Towards HTTP ([`shell`]): events are written to the inputs ([`intake`]), questions are answered between two turns ([`scan`]), and
 //! [`directory`] says which instance has the shards that are not here.
 
+mod batch;
 pub mod changelog;
 pub mod client;
 pub mod clock_guard;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::Offset;
 
+use super::batch::Batches;
 use super::client::{self, LogContext};
 use super::contents::{self, Contents, RestoreFault, Restored};
 use super::{changelog, monotonic, prober};
@@ -17,7 +17,8 @@ use crate::engine;
 use crate::policy::Policy;
 
 const REQUEST_PATIENCE: Duration = Duration::from_secs(15);
-const POLL: Duration = Duration::from_millis(200);
+/// A batch that is not full is waited for until this has passed.
+const POLL: Duration = Duration::from_millis(20);
 /// A changelog that gives nothing for so long is given up, to be tried again.
 const STALL: Duration = Duration::from_secs(60);
 
@@ -54,7 +55,17 @@ impl Plan {
     pub fn run(&self, stop: &AtomicBool, passed: &Passed) -> Result<Restored, RestoreFault> {
         let ends = client::reader(&self.kafka, &format!("{}-bound", self.client_id), "read_uncommitted")?;
         self.judge_inputs(&ends)?;
-        let committed = self.committed(&ends)?;
+        let mut reading = self.begin()?;
+        // It takes the client about a second to find the group; what the changelog holds so far is read meanwhile.
+        let (read, committed) = std::thread::scope(|scope| {
+            let committed = scope.spawn(|| self.committed(&ends));
+            let read = reading.to((reading.high, i64::MAX), stop, passed, |_| false);
+            (read, committed.join())
+        });
+        read?;
+        let committed = committed.unwrap_or_else(|_panic| {
+            Err(RestoreFault::Retry("the question about the group's offsets ended in a panic".to_owned()))
+        })?;
         // Only now, so that nothing which those offsets stand for lies behind the bound; and uncommitted, because a transaction
         // that hangs must not make us stop before a later one.
         let changelog = &self.kafka.topics.changelog;
@@ -62,7 +73,8 @@ impl Plan {
             Some((_, _, end)) => *end,
             None => return Err(RestoreFault::Retry(format!("the end of {changelog} is not known"))),
         };
-        let contents = self.read(bound, stop, passed, |_| false)?;
+        reading.to((bound, bound), stop, passed, |_| false)?;
+        let contents = reading.contents;
         if contents.meta().is_none() {
             self.judge_siblings(&ends, stop)?;
         }
@@ -99,8 +111,9 @@ impl Plan {
         for (_, partition, end) in prober::ends(ends, &siblings)? {
             let sibling = Plan { partition, ..self.clone() };
             // Each transaction rewrites the meta record, so that the first one found says it.
-            let found = sibling.read(end, stop, &Passed::default(), |contents| contents.meta().is_some())?;
-            if let Some(meta) = found.meta() {
+            let mut reading = sibling.begin()?;
+            reading.to((end, end), stop, &Passed::default(), |contents| contents.meta().is_some())?;
+            if let Some(meta) = reading.contents.meta() {
                 return changelog::same_partitions(meta, self.partitions).map_err(RestoreFault::Refused);
             }
         }
@@ -119,57 +132,76 @@ impl Plan {
         Ok(self.kafka.inputs.iter().map(of).collect())
     }
 
-    /// What the partition holds below `bound`, or as much of it as is enough.
-    fn read(
-        &self,
-        bound: i64,
+    /// Reads the partition of the changelog from its first offset on.
+    fn begin(&self) -> Result<Reading<'_>, RestoreFault> {
+        let changelog = &self.kafka.topics.changelog;
+        let reader = client::reader(&self.kafka, &format!("{}-restore", self.client_id), "read_committed")?;
+        let (low, high) = reader.fetch_watermarks(changelog, self.partition, REQUEST_PATIENCE)?;
+        Ok(Reading { plan: self, reader, contents: Contents::new(low), low, high, assigned: false })
+    }
+}
+
+/// A partition of the changelog that is being read.
+struct Reading<'p> {
+    plan: &'p Plan,
+    reader: BaseConsumer<LogContext>,
+    contents: Contents,
+    low: i64,
+    /// What could be read when the reading began lies below.
+    high: i64,
+    assigned: bool,
+}
+
+impl Reading<'_> {
+    /// Reads all that the partition holds below the first of the bounds and nothing from the second on, or as much as is enough.
+    fn to(
+        &mut self,
+        (bound, last): (i64, i64),
         stop: &AtomicBool,
         passed: &Passed,
         enough: impl Fn(&Contents) -> bool,
-    ) -> Result<Contents, RestoreFault> {
-        if bound == 0 {
-            return Ok(Contents::new(0));
+    ) -> Result<(), RestoreFault> {
+        let Reading { plan, reader, contents, low, .. } = self;
+        let (changelog, partition) = (&plan.kafka.topics.changelog, plan.partition);
+        if contents.position() < bound && !self.assigned {
+            self.assigned = true;
+            reader.assign(&client::list([(changelog.clone(), partition, Offset::Offset(*low))])?)?;
         }
-        let changelog = &self.kafka.topics.changelog;
-        let reader = client::reader(&self.kafka, &format!("{}-restore", self.client_id), "read_committed")?;
-        let (low, _) = reader.fetch_watermarks(changelog, self.partition, REQUEST_PATIENCE)?;
-        let mut contents = Contents::new(low);
-        if low < bound {
-            reader.assign(&client::list([(changelog.clone(), self.partition, Offset::Offset(low))])?)?;
-            passed.to_read.store((bound - low).unsigned_abs(), Ordering::Relaxed);
-        }
-        let place = contents::place(self);
+        passed.to_read.store((bound - *low).max(0).unsigned_abs(), Ordering::Relaxed);
+        let place = contents::place(plan);
+        let mut batches = Batches::of(reader);
         let mut moved_at = monotonic();
-        while contents.position() < bound && !enough(&contents) {
+        while contents.position() < bound && !enough(contents) {
             if stop.load(Ordering::Relaxed) {
                 return Err(RestoreFault::Stopped);
             }
-            match reader.poll(POLL) {
-                Some(Ok(message)) => {
-                    contents.take(&place, message.offset(), message.key(), message.payload())?;
-                    passed.read.store((contents.position() - low).unsigned_abs(), Ordering::Relaxed);
-                    moved_at = monotonic();
+            let taken = batches.take(POLL, |record| {
+                if record.offset >= last {
+                    contents.passed(last);
+                    return Ok(());
                 }
-                Some(Err(error)) => return Err(error.into()),
-                // The last offsets may be markers or aborted: the position says that they were passed.
-                None => {
-                    let told = reader.position()?;
-                    if let Some(Offset::Offset(offset)) =
-                        told.find_partition(changelog, self.partition).map(|element| element.offset())
-                        && contents.passed(offset)
-                    {
-                        moved_at = monotonic();
-                    }
-                }
+                contents.take(&place, record.offset, record.key, record.payload)
+            })?;
+            if taken > 0 {
+                passed.read.store((contents.position() - *low).unsigned_abs(), Ordering::Relaxed);
+                moved_at = monotonic();
+                continue;
+            }
+            // The last offsets may be markers or aborted: the position says that they were passed.
+            let told = reader.position()?;
+            if let Some(Offset::Offset(offset)) =
+                told.find_partition(changelog, partition).map(|element| element.offset())
+                && contents.passed(offset)
+            {
+                moved_at = monotonic();
             }
             if moved_at.elapsed() > STALL {
                 return Err(RestoreFault::Retry(format!(
-                    "{changelog}/{} gives nothing beyond {}, up to {bound} is needed: a transaction may hang there",
-                    self.partition,
+                    "{changelog}/{partition} gives nothing beyond {}, up to {bound} is needed: a transaction may hang there",
                     contents.position()
                 )));
             }
         }
-        Ok(contents)
+        Ok(())
     }
 }

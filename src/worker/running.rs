@@ -26,7 +26,7 @@ const KEEP_WATERMARK_MS: i64 = MINUTE_MS;
 /// How much a shard takes at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Timers of one turn at most: a fraction of a second's work, so that a million due at once does not stop the intake.
+    /// Timers of one turn at most: a tenth of a second's work, so that a million due at once does not stop the intake.
     pub fires: usize,
     /// Events of one turn at most.
     pub events: usize,
@@ -36,7 +36,7 @@ pub struct Room {
 
 impl Default for Room {
     fn default() -> Self {
-        Room { fires: 20_000, events: 10_000, waiting: 50_000 }
+        Room { fires: 5_000, events: 10_000, waiting: 50_000 }
     }
 }
 
@@ -237,25 +237,22 @@ impl Running {
         self.backlog = false;
         while self.applied.len() < self.room.events {
             let Some((input, queued)) = self.progress.pop() else { break };
-            if !self.pass_to(queued.append) {
-                self.progress.unpop(input, queued);
-                return Ok(());
-            }
+            // Timers of other leads that there is no room for may be left: the shard tells what the record's own lead had due first.
+            self.pass_to(queued.append);
             self.apply(inputs, input, queued);
         }
-        self.backlog = self.applied.len() >= self.room.events;
+        self.backlog |= self.applied.len() >= self.room.events;
         if let Some(watermark) = self.progress.watermark() {
             self.pass_to(watermark.min(limit));
         }
         Ok(())
     }
 
-    /// Fires what is due before `to`; `false` if the turn has no room for all of it.
-    fn pass_to(&mut self, to: Timestamp) -> bool {
+    /// Fires what is due before `to`, as far as the turn has room.
+    fn pass_to(&mut self, to: Timestamp) {
         let room = self.room.fires.saturating_sub(usize::try_from(self.shard.turn().fired).unwrap_or(usize::MAX));
         let done = self.shard.advance(to, room) == engine::Progress::Done;
         self.backlog |= !done;
-        done
     }
 
     fn apply(&mut self, inputs: &[String], input: usize, queued: Queued<Record>) {
@@ -424,6 +421,7 @@ impl Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy;
 
     const EVENT: &str = r#"{"specversion":"1.0","id":"1","source":"crm","type":"lead.created","time":"2026-12-01T12:00:00Z","data":{"lead_id":"L1"}}"#;
 
@@ -476,5 +474,51 @@ mod tests {
     fn an_event_that_no_dead_letter_could_hold_is_refused() {
         let large = "x".repeat(MAX_EVENT_BYTES + 1);
         assert_eq!(reason(&record(Some("L1"), Some(&large))), Some(Reason::TooLarge));
+    }
+
+    const POLICY: &str = "[agreement]\nname = \"Test\"\neffective_from = \"2020-01-01T00:00:00Z\"\ntimezone = \"UTC\"\n\
+        [[status]]\nname = \"qualified\"\ndisposition = \"qualified\"\n\
+        [[sla]]\nname = \"sla\"\nstart = { on = \"created\" }\nstop = { disposition = \"any\" }\n[[sla.target]]\nwithin = \"1 hour\"\n";
+
+    /// What the open turn tells, as `kind lead`.
+    fn told(running: &Running) -> Vec<String> {
+        let outbox = &running.shard.turn().outbox;
+        outbox.notices.iter().map(|notice| format!("{} {}", notice.kind.name(), outbox.lead_id(notice))).collect()
+    }
+
+    #[test]
+    fn many_timers_due_at_once_do_not_hold_the_events_that_come_after_them() {
+        let policy = policy::parse("test.toml", POLICY, &|_| Ok(String::new())).expect("a policy");
+        let shard = Shard::new(Arc::new(policy), engine::Options::default(), &["a/0"]);
+        let restored = Restored { shard, next: vec![0], records: 0, keep_policy: false, promises_changed: false };
+        let room = Room { fires: 1, ..Room::default() };
+        let mut running = Running::new((0, 1), restored, (0, room), vec![None]);
+        let noon: Timestamp = "2026-12-01T12:00:00Z".parse().expect("an instant");
+        let mut next = 0;
+        let mut push = |running: &mut Running, kind: &str, lead: &str, minutes: i64, more: &str| {
+            let time = noon.plus_ms(minutes * MINUTE_MS);
+            let event = format!(
+                r#"{{"specversion":"1.0","id":"{next}","source":"crm","type":"{kind}","time":"{time}","data":{{"lead_id":"{lead}"{more}}}}}"#
+            );
+            running.progress.push(0, time, next, record(Some(lead), Some(&event)));
+            next += 1;
+        };
+        for lead in ["L1", "L2", "L3", "L4"] {
+            push(&mut running, "lead.created", lead, 0, "");
+        }
+        running.step(&["a".to_owned()], Timestamp::MAX).expect("a turn");
+        running.commit();
+        push(&mut running, "lead.created", "L9", 90, "");
+        push(&mut running, "lead.status_changed", "L4", 90, r#","to":"qualified""#);
+        running.step(&["a".to_owned()], Timestamp::MAX).expect("a turn");
+        // Of the four that are due one has room; the lead that an event is about is told first what it had due.
+        let first = ["sla.breached L1", "sla.started L9", "sla.breached L4", "sla.met_late L4"];
+        assert_eq!((told(&running), running.backlog), (first.map(str::to_owned).to_vec(), true));
+        running.commit();
+        for (lead, backlog) in [("L2", true), ("L3", false)] {
+            running.step(&["a".to_owned()], Timestamp::MAX).expect("a turn");
+            assert_eq!((told(&running), running.backlog), (vec![format!("sla.breached {lead}")], backlog));
+            running.commit();
+        }
     }
 }

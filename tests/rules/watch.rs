@@ -168,6 +168,18 @@ fn a_disposition_told_ahead_counts_when_its_time_has_come() {
 }
 
 #[test]
+fn a_disposition_told_ahead_counts_in_its_order_although_timers_are_left() {
+    play(&mass(), |t| {
+        given(t);
+        t.learnt("2 09:40", "2 10:00", status("unsuitable")).at("2 09:58", status("unsuitable").of("L2"));
+        t.before_timers("2 10:02", status("unsuitable").of("L3"));
+        assert_eq!(t.fresh(&["met"]), ["2 10:02 mass_disposition L3 by ana 3 disqualified since 2 09:58"]);
+        t.until("2 10:03");
+        assert_eq!(t.fresh(&["met"]), [""; 0]);
+    });
+}
+
+#[test]
 fn it_is_never_taken_back_as_no_reminder_is() {
     play(&mass(), |t| {
         given(t);

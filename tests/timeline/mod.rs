@@ -207,6 +207,19 @@ impl Timeline {
 
     #[track_caller]
     pub fn hear(&mut self, append: &str, time: &str, told: Told) -> Result<Applied, Reason> {
+        self.until(append);
+        self.apply(append, time, told)
+    }
+
+    /// It is applied although timers of other leads that were due before are left.
+    #[track_caller]
+    pub fn before_timers(&mut self, time: &str, told: Told) -> &mut Self {
+        assert_eq!(self.apply(time, time, told), Ok(Applied::Accepted), "applied at {time}");
+        self
+    }
+
+    #[track_caller]
+    fn apply(&mut self, append: &str, time: &str, told: Told) -> Result<Applied, Reason> {
         self.count += 1;
         let mut event = told.0;
         event["time"] = instant(time).to_string().into();
@@ -215,7 +228,6 @@ impl Timeline {
         }
         let bytes = serde_json::to_vec(&event).expect("JSON");
         let event = event::decode(&bytes).map_err(|rejection| rejection.reason)?;
-        self.until(append);
         let topic = SOURCES.iter().position(|source| *source == event.source).expect("a topic");
         let applied = self.shard.apply(&event, instant(append), (topic, self.count));
         self.collect();
