@@ -46,7 +46,7 @@ struct Outcome {
 #[expect(clippy::disallowed_methods, reason = "a bench measures how long something took")]
 fn one(lines: &[u8]) -> Outcome {
     let (start, before) = (Instant::now(), ALLOCATOR.allocated());
-    let mut replay = Replay::new(policy(POLICY), None, i64::MAX);
+    let mut replay = Replay::new(policy(POLICY), None, i64::MAX).wordless();
     let mut input = lines;
     history::read(&mut input, "bench", &Form::Ndjson, &Room::default(), &mut |Coming { leads_ahead, .. }, event| {
         replay.warm(leads_ahead);
@@ -69,7 +69,7 @@ fn one(lines: &[u8]) -> Outcome {
 fn two(lines: &[u8]) -> Outcome {
     let (start, before) = (Instant::now(), ALLOCATOR.allocated());
     let draft = POLICY.replace("\"5 business days\"", "\"4 business days\"");
-    let [mut a, mut b] = [POLICY, &draft].map(|text| Replay::new(policy(text), None, i64::MAX));
+    let [mut a, mut b] = [POLICY, &draft].map(|text| Replay::new(policy(text), None, i64::MAX).wordless());
     let mut input = lines;
     history::read(&mut input, "bench", &Form::Ndjson, &Room::default(), &mut |Coming { leads_ahead, .. }, event| {
         let event = event.expect("an event");

@@ -78,6 +78,9 @@ pub fn run(args: &ReplayArgs) -> ExitCode {
 fn replay(args: &ReplayArgs, policy: Policy) -> Result<BadLines, Stop> {
     let form = args.history.form()?;
     let mut replay = Replay::new(policy, args.history.until, args.history.future_tolerance);
+    if args.notices.is_none() {
+        replay = replay.wordless();
+    }
     let mut notices = args.notices.as_deref().map(create).transpose()?;
     let mut take = |outbox: &Outbox| -> io::Result<()> {
         let Some(out) = &mut notices else { return Ok(()) };

@@ -131,6 +131,11 @@ impl Shard {
         }
     }
 
+    /// Says what it has to say without its JSON ([`Outbox::be_wordless`]).
+    pub fn be_wordless(&mut self) {
+        self.turn.outbox.be_wordless();
+    }
+
     pub fn policy(&self) -> &Arc<Policy> {
         &self.rules.policy
     }

@@ -190,6 +190,9 @@ impl<M> Progress<M> {
             return Some(Timestamp::MIN);
         }
         let waiting = self.inputs.iter().filter_map(|input| Some(input.queue.front()?.append)).min();
+        // What may fire already, and only waits for its turn, needs no answer.
+        let passed = self.watermark();
+        let due = due.filter(|due| passed.is_none_or(|passed| *due >= passed));
         let needed = [waiting, due].into_iter().flatten().min()?;
         self.inputs.iter().find(|input| input.must_be_asked(needed, self.skew_ms))?;
         Some(needed.plus_ms(self.skew_ms).plus_ms(1))
@@ -359,6 +362,18 @@ mod tests {
         assert_eq!(two.wanted(Some(at(100))), Some(at(106)), "input 1 has not been asked since");
         two.probed(1, probe(200, 0));
         assert_eq!(two.wanted(Some(at(100))), None);
+    }
+
+    #[test]
+    fn a_record_that_waits_is_asked_for_although_timers_that_were_due_before_are_left() {
+        let mut two = Progress::new(&[0, 0], 5);
+        two.probed(0, probe(20, 0));
+        two.probed(1, probe(20, 0));
+        two.push(0, at(50), 0, ());
+        assert_eq!(two.wanted(Some(at(10))), Some(at(56)), "the record waits for input 1");
+        assert_eq!(two.wanted(Some(at(15))), Some(at(21)), "the timer waits for it too, and before");
+        two.probed(1, probe(56, 0));
+        assert_eq!(two.wanted(Some(at(10))), None);
     }
 
     #[test]

@@ -156,6 +156,8 @@ fn notices_come_in_order_and_the_report_counts_what_was_refused() {
     let again = plazo(&arguments, &history());
     assert_eq!(again.stdout, output.stdout, "the same input gives the same bytes");
     assert_eq!(std::fs::read_to_string(&notices).expect("the notices"), written);
+    let unwritten: Vec<&str> = arguments.into_iter().filter(|word| *word != "--notices" && *word != notices).collect();
+    assert_eq!(plazo(&unwritten, &history()).stdout, output.stdout, "what is only counted is counted alike");
 }
 
 #[test]

@@ -291,18 +291,42 @@ fn differ(one: &Shard, other: &Shard) -> String {
     told
 }
 
+/// A notice for comparing: its lead, what it says but for the offsets, and those.
+type Compared = (String, String, Vec<i64>);
+
+/// By lead, each lead's notices in their order: which of two leads is told first depends on how the log was cut into turns.
+fn by_lead(notices: &[Vec<u8>]) -> Vec<Compared> {
+    let mut compared: Vec<Compared> = notices
+        .iter()
+        .map(|bytes| {
+            let mut notice: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
+            let offsets = notice["data"]["as_of"]["offsets"].take();
+            let offsets =
+                offsets.as_object().expect("offsets").values().filter_map(serde_json::Value::as_i64).collect();
+            (notice["subject"].to_string(), notice.to_string(), offsets)
+        })
+        .collect();
+    compared.sort_by(|one, other| one.0.cmp(&other.0));
+    compared
+}
+
+/// The same is told, and nothing was decided on less than a replay had read.
 fn same(what: &str, own: &[Vec<u8>], wanted: &[Vec<u8>], faults: &mut Vec<String>) {
-    if own == wanted {
-        return;
-    }
-    let at = own.iter().zip(wanted).position(|(own, wanted)| own != wanted).unwrap_or(own.len().min(wanted.len()));
-    let text = |list: &[Vec<u8>]| list.get(at).map(|one| String::from_utf8_lossy(one).into_owned());
+    let (own, wanted) = (by_lead(own), by_lead(wanted));
+    let agree = |own: &Compared, wanted: &Compared| {
+        own.1 == wanted.1
+            && own.2.len() == wanted.2.len()
+            && own.2.iter().zip(&wanted.2).all(|(own, wanted)| own >= wanted)
+    };
+    let first = own.iter().zip(&wanted).position(|(own, wanted)| !agree(own, wanted));
+    let Some(at) = first.or((own.len() != wanted.len()).then_some(own.len().min(wanted.len()))) else { return };
+    let text = |list: &[Compared]| list.get(at).map(|(_, said, offsets)| format!("{said} at {offsets:?}"));
     faults.push(format!(
         "{what}: {} told, a replay tells {}; the first difference is at {at}:\n  told   {:?}\n  replay {:?}",
         own.len(),
         wanted.len(),
-        text(own),
-        text(wanted)
+        text(&own),
+        text(&wanted)
     ));
 }
 

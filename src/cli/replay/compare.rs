@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 pub(super) fn run(args: &ReplayArgs, policies: [Policy; 2]) -> Result<BadLines, Stop> {
     let history = &args.history;
     let form = history.form()?;
-    let mut replays = policies.map(|policy| Replay::new(policy, history.until, history.future_tolerance));
+    let mut replays = policies.map(|policy| Replay::new(policy, history.until, history.future_tolerance).wordless());
     let bad = history.read_ahead(&form, &mut |leads, event| {
         replays.iter().for_each(|replay| replay.warm(leads));
         both(&mut replays, event)
