@@ -47,7 +47,7 @@ struct Question {
 enum Stage {
     Offsets,
     Bound { committed: Vec<Option<i64>> },
-    Reading { committed: Vec<Option<i64>>, bound: i64, contents: Contents, expected: usize },
+    Reading { committed: Vec<Option<i64>>, bound: i64, contents: Box<Contents>, expected: usize },
 }
 
 struct Restore {
@@ -540,7 +540,7 @@ fn go_on_restoring(restore: &mut Restore, world: &mut World) -> Option<Result<Re
             let expected = world.broker.snapshots.get(&partition).map_or(0, Vec::len);
             let log = world.broker.log(CHANGELOG, partition);
             let bound = log.end();
-            restore.stage = Stage::Reading { committed, bound, contents: Contents::new(0), expected };
+            restore.stage = Stage::Reading { committed, bound, contents: Box::new(Contents::new(0)), expected };
             None
         }
         Stage::Reading { committed, bound, contents, expected } => {
@@ -571,7 +571,7 @@ fn go_on_restoring(restore: &mut Restore, world: &mut World) -> Option<Result<Re
             if contents.position() < *bound {
                 return None;
             }
-            let contents = std::mem::replace(contents, Contents::new(0));
+            let contents = std::mem::replace(&mut **contents, Contents::new(0));
             let restored = contents.shard(&restore.plan, committed, || Ok(vec![0; INPUTS]));
             if let Ok(restored) = &restored {
                 let known = world.broker.snapshots.get(&partition).map_or(&[][..], Vec::as_slice);
