@@ -213,7 +213,7 @@ impl<R: BufRead> Lines<R> {
             if bytes.is_empty() {
                 return Ok((length > 0).then_some(length));
             }
-            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let end = memchr::memchr(b'\n', bytes);
             let part = &bytes[..end.unwrap_or(bytes.len())];
             // One byte more than allowed tells that it is too long.
             let room = (MAX_EVENT_BYTES + 1).saturating_sub(self.line.len());

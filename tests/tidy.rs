@@ -57,7 +57,7 @@ const NOT_IN_CORE: [&str; 14] = [
 /// Names that say nothing about what is in the file.
 const VAGUE: [&str; 9] = ["util", "utils", "common", "types", "helpers", "helper", "misc", "shared", "tools"];
 /// Files that may contain `unsafe`, each with its reason there.
-const MAY_BE_UNSAFE: [&str; 2] = ["src/worker/directory.rs", "src/worker/transaction.rs"];
+const MAY_BE_UNSAFE: [&str; 3] = ["src/worker/batch.rs", "src/worker/directory.rs", "src/worker/transaction.rs"];
 const MAX_LINES: usize = 700;
 
 #[derive(Debug)]

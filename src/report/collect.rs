@@ -243,24 +243,24 @@ fn breach(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp, holder: H
 
 fn count_clock(rules: &Rules, lead: &Lead, clock: &Clock, counted: &Counted, as_of: Timestamp, report: &mut SlaReport) {
     let Counted { standing, open_ms, .. } = *counted;
-    let named = |text: Option<&str>| text.unwrap_or(NONE).to_owned();
     let spanned = |step| counted.span(step).map_or(NONE.to_owned(), |span| span.to_string());
     report.all.count(standing, open_ms);
-    let group = |groups: &mut BTreeMap<String, Tally>, name: String| {
-        groups.entry(name).or_default().count(standing, open_ms);
+    let group = |groups: &mut BTreeMap<String, Tally>, name: &str| match groups.get_mut(name) {
+        Some(tally) => tally.count(standing, open_ms),
+        None => groups.entry(name.to_owned()).or_default().count(standing, open_ms),
     };
-    group(&mut report.by_team, named(counted.team));
-    group(&mut report.by_owner, named(counted.owner));
-    group(&mut report.by_target, clock.promise(rules).label.clone());
-    group(&mut report.by_month, spanned(Step::Month));
+    group(&mut report.by_team, counted.team.unwrap_or(NONE));
+    group(&mut report.by_owner, counted.owner.unwrap_or(NONE));
+    group(&mut report.by_target, &clock.promise(rules).label);
+    group(&mut report.by_month, &spanned(Step::Month));
     if let Some(by_week) = &mut report.by_week {
-        group(by_week, spanned(Step::Week));
+        group(by_week, &spanned(Step::Week));
     }
     for (attribute, groups) in &mut report.by {
         // What folded facts said of a clock's start is not known any more.
         let folded = lead.folded_until().is_some_and(|until| clock.start <= until);
         let value = if folded { Some(FOLDED) } else { attribute_at(lead, attribute, clock.start) };
-        group(groups, named(value));
+        group(groups, value.unwrap_or(NONE));
     }
     if clock.end.is_none() {
         let age = as_of.since_ms(clock.start);
