@@ -5,7 +5,7 @@ CASES  ?= 10000000
 PLAZO  ?= $(CARGO) run $(LOCKED) --release --quiet --
 ARGS   ?=
 
-.PHONY: demo run test browser examples fuzz chaos lint simulate bench bench-kafka kafka kafka-libs
+.PHONY: demo run test browser examples fuzz chaos tls lint simulate bench bench-kafka kafka kafka-libs
 
 # Apache Kafka from Maven Central, for the tests on a real broker.
 KAFKA_LIBS = target/kafka-libs
@@ -31,6 +31,10 @@ examples:
 # The long tests on brokers: members are killed 30 times (PLAZO_KILLS) under each group protocol, any one of three brokers is killed; PLAZO_SEED repeats a run.
 chaos: kafka-libs
 	PLAZO_KILLS=$${PLAZO_KILLS:-30} $(CARGO) test $(LOCKED) --features chaos --test on_kafka -- chaos:: of_three_brokers $(ARGS)
+
+# A broker that speaks TLS; builds OpenSSL (perl, make), and makes the broker's key with Java's keytool.
+tls: kafka-libs
+	$(CARGO) test $(LOCKED) --features tls --test on_kafka -- tls:: $(ARGS)
 
 # The Kafka shell against simulated brokers and clocks: SEEDS=5000 of them, FROM=100000 on; SEED=17 runs that one alone.
 simulate:

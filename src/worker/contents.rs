@@ -302,4 +302,13 @@ mod tests {
         let taken = Contents::new(0).take(&place(&plan()), 7, Some(b"x"), Some(b"y"));
         assert!(matches!(taken, Err(RestoreFault::Refused(told)) if told.contains("plazo.changelog/0 at 7")));
     }
+
+    #[test]
+    fn what_was_read_is_counted_by_offsets_not_by_records() {
+        let mut contents = Contents::new(3);
+        contents.take(&"c/0", 7, Some(POLICY), Some(b"[]")).expect("a record");
+        assert_eq!(contents.position(), 8, "what was compacted away, and markers, lie before it");
+        assert!(contents.passed(10), "and behind it");
+        assert_eq!((contents.position(), contents.passed(10)), (10, false));
+    }
 }

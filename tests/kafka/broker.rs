@@ -113,6 +113,13 @@ impl Broker {
         Self::in_folder(1, folder.path().to_owned(), Some(folder), Some(entrance))
     }
 
+    /// One node, and the port on which it speaks TLS by these settings.
+    pub fn with_tls(settings: String) -> (Self, u16) {
+        let broker = Self::with_entrance(Entrance { protocol: "SSL", told: None, settings });
+        let port = broker.entrance.expect("an entrance");
+        (broker, port)
+    }
+
     /// One node, and a proxy through which it can be reached too.
     pub fn behind_proxy() -> (Self, Proxy) {
         let (proxy, listener) = Proxy::start();

@@ -17,6 +17,8 @@ mod reload;
 mod report;
 mod standing;
 mod stopping;
+#[cfg(feature = "tls")]
+mod tls;
 mod whole_run;
 
 use std::sync::atomic::{AtomicBool, Ordering};
