@@ -58,6 +58,7 @@ pub struct Sorter {
     entries: Vec<Entry>,
     /// Older ones first; levels fall.
     runs: Vec<Run>,
+    pushed: u64,
     written: u64,
 }
 
@@ -78,7 +79,7 @@ struct Run {
 
 impl Sorter {
     pub fn new(room: Room) -> Self {
-        Sorter { room, bytes: Vec::new(), entries: Vec::new(), runs: Vec::new(), written: 0 }
+        Sorter { room, bytes: Vec::new(), entries: Vec::new(), runs: Vec::new(), pushed: 0, written: 0 }
     }
 
     /// Takes the record that `write` appends.
@@ -88,6 +89,7 @@ impl Sorter {
     pub fn push(&mut self, key: Key, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), SortError> {
         let from = self.bytes.len();
         write(&mut self.bytes);
+        self.pushed += 1;
         self.entries.push(Entry { key, from, to: self.bytes.len() });
         if self.bytes.len() + self.entries.len() * size_of::<Entry>() > self.room.bytes {
             self.spill().map_err(|error| self.room.error(error))?;
@@ -107,7 +109,7 @@ impl Sorter {
     pub fn finish(mut self) -> Result<Sorted, SortError> {
         let room = self.room.clone();
         let records = self.records().map_err(|error| room.error(error))?;
-        Ok(Sorted { room, records })
+        Ok(Sorted { room, records, all: self.pushed })
     }
 
     fn records(&mut self) -> io::Result<Records> {
@@ -199,6 +201,7 @@ impl RunWriter {
 pub struct Sorted {
     room: Room,
     records: Records,
+    all: u64,
 }
 
 #[derive(Debug)]
@@ -208,6 +211,11 @@ enum Records {
 }
 
 impl Sorted {
+    /// How many there are, those that were handed out too.
+    pub fn records(&self) -> u64 {
+        self.all
+    }
+
     /// The key of the next record.
     ///
     /// # Errors

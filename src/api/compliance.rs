@@ -14,7 +14,7 @@ use crate::engine::{RecordError, Rules};
 use crate::language::Lang;
 use crate::report::{self, Collector, Events, Form, Holder, MOST_BREACHES, Period, Step};
 use crate::time::Timestamp;
-use crate::view::{ReadFault, SeeLeads, Whole};
+use crate::view::{ReadFault, SeeLeads, Unavailable, Whole};
 
 /// Breaches of an SLA that are told one by one at most.
 const MAX_BREACHES: usize = 1_000;
@@ -131,8 +131,11 @@ impl SeeLeads for Counting<'_> {
 pub async fn report(State(api): State<Arc<Api>>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
     let asked = Asked::of(parameters(&uri)?, &headers)?;
     let (form, lang) = (asked.form, asked.lang);
+    let stopping = |_| Problem::from(Unavailable::Stopping);
+    let alone = api.reports.clone().acquire_owned().await.map_err(stopping)?;
     let body = api
         .ask(move |shell| {
+            let _alone = alone;
             let rules = Rules::new(shell.policy());
             let mut counting = Counting { asked, rules: &rules, collector: None, events: Events::default() };
             shell.visit(&mut counting)?;

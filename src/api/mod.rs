@@ -59,6 +59,8 @@ pub struct Api {
     guard: Guard,
     max_body_bytes: usize,
     readers: Arc<Semaphore>,
+    /// A report reads the state of all leads: one at a time.
+    reports: Arc<Semaphore>,
     /// `None`: the policy is read once.
     reloader: Option<Arc<Reloader>>,
 }
@@ -71,6 +73,7 @@ impl Api {
             guard: Guard::new(settings.tokens.clone(), settings.advertised.as_deref()),
             max_body_bytes: settings.max_body_bytes,
             readers: Arc::new(Semaphore::new(READERS)),
+            reports: Arc::new(Semaphore::new(1)),
             reloader: None,
         }
     }

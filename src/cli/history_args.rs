@@ -1,14 +1,14 @@
 //! The options of every command that reads a history (replay, suggest), and how it ends.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::progress::Progress;
 use super::{ENVIRONMENT, FAULT};
 use crate::calendar::Duration;
 use crate::event::csv::CsvMap;
@@ -162,15 +162,16 @@ impl HistoryArgs {
             let (line, index, id) = (place.line, place.index, &rejection.id);
             writeln!(out, "{}", json!({"line": line, "index": index, "id": id, "reason": reason, "detail": detail}))
         };
-        let bar = progress(&self.events);
-        history::with_reader(&self.events, &bar, |reader| {
-            history::read(reader, &file, form, &Room::default(), &mut |Coming { place, leads_ahead }, event| {
+        let progress = Progress::of(&self.events);
+        history::with_reader(&self.events, progress.bar(), |reader| {
+            history::read(reader, &file, form, &Room::default(), &mut |Coming { place, leads_ahead, left }, event| {
+                progress.handing_on(left);
                 let refused = take(leads_ahead, event)?;
                 bad.count(place, refused.as_ref());
                 refused.map_or(Ok(()), |rejection| refuse(place, &rejection))
             })
         })?;
-        bar.finish_and_clear();
+        progress.end();
         if let Some(out) = &mut rejected {
             out.flush().map_err(Stop::cannot_write)?;
         }
@@ -210,15 +211,4 @@ pub fn tell_unread(counts: &Counts, bad: &BadLines) {
     for line in bad.lines() {
         eprintln!("plazo: {line}");
     }
-}
-
-/// Only a terminal sees it.
-fn progress(path: &Path) -> ProgressBar {
-    let size = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
-    let Some(size) = size.filter(|_| io::stderr().is_terminal()) else { return ProgressBar::hidden() };
-    let bar = ProgressBar::new(size);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent:>3}% {bytes_per_sec} {eta}") {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -11,6 +11,7 @@ pub mod explain;
 mod history_args;
 pub mod load;
 pub mod map;
+mod progress;
 pub mod replay;
 pub mod report;
 pub mod run;

@@ -18,8 +18,9 @@ pub struct Place {
     pub index: u64,
 }
 
-/// Takes what was refused, as it is met, then every event in order of event time; ties in order of the file.
-pub type TakeExported<'t> = dyn FnMut(Place, Result<Event<'_>, Rejection>) -> io::Result<()> + 't;
+/// Takes what was refused, as it is met, then every event in order of event time; ties in order of the file. With an event goes how
+/// many records are still to be made events, as far as they are known.
+pub type TakeExported<'t> = dyn FnMut(Place, Option<u64>, Result<Event<'_>, Rejection>) -> io::Result<()> + 't;
 
 /// Why an exported file was not read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -204,9 +205,11 @@ impl Drafts {
         take: &mut TakeExported<'_>,
     ) -> Result<(), ExportError> {
         let mut sorted = self.finish()?;
+        let mut left = sorted.records();
         while let Some((key, packed)) = sorted.next()? {
+            left = left.saturating_sub(1);
             let draft = Draft::unpack(key, packed).map_err(ExportError::Read)?;
-            take(draft.place(), Ok(draft.event(source, names))).map_err(ExportError::Taken)?;
+            take(draft.place(), Some(left), Ok(draft.event(source, names))).map_err(ExportError::Taken)?;
         }
         Ok(())
     }

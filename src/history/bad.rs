@@ -49,6 +49,9 @@ impl BadLines {
         if more > 0 {
             lines.push(format!("{}: {more} more; --rejected FILE has all of them", self.file));
         }
+        if self.bad == self.all {
+            lines.push(format!("{}: nothing in it could be used; --format names how it is written", self.file));
+        }
         let reasons: Vec<String> = self.reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
         let (events, were) = if self.bad == 1 { ("event", "was") } else { ("events", "were") };
         lines.push(format!("{} {events} {were} refused: {}", self.bad, reasons.join(", ")));

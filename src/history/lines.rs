@@ -47,7 +47,7 @@ impl Batch {
         let leads: Vec<&str> = leads.collect();
         let mut leads_ahead = leads.as_slice();
         for (place, event) in events {
-            take(Coming { place, leads_ahead }, event).map_err(HistoryError::Taken)?;
+            take(Coming { place, leads_ahead, left: None }, event).map_err(HistoryError::Taken)?;
             leads_ahead = &[];
         }
         self.bytes.clear();

@@ -50,7 +50,7 @@ impl HistoryError {
     fn read(file: &str, error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => {
-                HistoryError::Fault(format!("{file}: {error}"))
+                HistoryError::Fault(format!("{file}: damaged, or cut short: {error}"))
             }
             _ => HistoryError::Read { file: file.to_owned(), error },
         }
@@ -63,6 +63,8 @@ pub struct Coming<'c> {
     pub place: Place,
     /// With the first event of some: the leads that all of them are about. A shard that reads them at once is quicker.
     pub leads_ahead: &'c [&'c str],
+    /// Of an export that was put in order: how much of it is still to come, in records.
+    pub left: Option<u64>,
 }
 
 /// Takes every event, or why it was refused, in the order in which a replay wants them.
@@ -79,7 +81,8 @@ pub fn read(
     room: &Room,
     take: &mut Take<'_>,
 ) -> Result<(), HistoryError> {
-    let mut exported = |place, event: Result<Event<'_>, Rejection>| take(Coming { place, leads_ahead: &[] }, event);
+    let mut exported =
+        |place, left, event: Result<Event<'_>, Rejection>| take(Coming { place, leads_ahead: &[], left }, event);
     let read = match form {
         Form::Ndjson => return lines::read_lines(reader, file, take),
         Form::Csv(map) => read_csv(reader, map, room, &mut exported),
@@ -90,6 +93,10 @@ pub fn read(
         ExportError::Read(error) => HistoryError::read(&file, error),
         ExportError::Taken(error) => HistoryError::Taken(error),
         ExportError::Sort(error) => HistoryError::Sort { file, error },
+        ExportError::Columns(faults) => {
+            let faults: Vec<String> = faults.iter().map(|fault| format!("{file}: {fault}")).collect();
+            HistoryError::Fault(faults.join("\n"))
+        }
         error => HistoryError::Fault(format!("{file}: {error}")),
     })
 }

@@ -12,6 +12,8 @@ use super::HistoryError;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZIP: [u8; 4] = *b"PK\x03\x04";
+/// What programs of offices write before a text.
+const UTF16: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 
 /// Hands the bytes of `path` (`-`: stdin) to `read`, unpacked. `bar` sees how many packed bytes were read.
 ///
@@ -26,11 +28,15 @@ pub fn with_reader<T>(
     let fail = |error| HistoryError::Read { file: file.clone(), error };
     let stdin = path == Path::new("-");
     let mut raw: Box<dyn Read> = match stdin {
-        true => Box::new(io::stdin().lock()),
+        true => Box::new(bar.wrap_read(io::stdin().lock())),
         false => Box::new(bar.wrap_read(File::open(path).map_err(fail)?)),
     };
     let mut head = Vec::with_capacity(ZIP.len());
     raw.by_ref().take(ZIP.len() as u64).read_to_end(&mut head).map_err(fail)?;
+    if UTF16.iter().any(|mark| head.starts_with(mark)) {
+        let what = "the file is in UTF-16: expected UTF-8; `iconv -f utf-16 -t utf-8` makes it that";
+        return Err(HistoryError::Fault(format!("{file}: {what}")));
+    }
     let mut whole = Cursor::new(head.clone()).chain(raw);
     if head.starts_with(&GZIP) {
         return read(&mut MultiGzDecoder::new(whole));
@@ -60,6 +66,9 @@ fn in_archive<T>(
 ) -> Result<T, HistoryError> {
     let fault = |error: zip::result::ZipError| match error {
         zip::result::ZipError::Io(error) => HistoryError::read(file, error),
+        zip::result::ZipError::InvalidArchive(what) => {
+            HistoryError::Fault(format!("{file}: damaged, or cut short: {what}"))
+        }
         error => HistoryError::Fault(format!("{file}: {error}")),
     };
     bar.reset();

@@ -437,6 +437,9 @@ fn an_event_that_one_policy_alone_refuses_is_told_so() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("plazo: -:2: unknown_status: ") && told.contains("(refused by B alone)"), "{told}");
     assert!(told.contains("3 events were refused: malformed_json 1, unknown_status 2"), "{told}");
+    let more = Case::new(&[("name = \"waiting\"\n", "name = \"waiting\"\n[[status]]\nname = \"odd\"\n")]);
+    let told = String::from_utf8_lossy(&more.run(&events, &[]).stderr).into_owned();
+    assert!(told.contains("plazo: -:2: unknown_status: ") && told.contains("(refused by A alone)"), "{told}");
     assert_eq!(case.run(&events, &["--strict"]).status.code(), Some(1));
     assert_eq!(case.run(&events, &["--max-bad", "50%"]).status.code(), Some(1));
     assert_eq!(case.run(&events, &["--max-bad", "100%"]).status.code(), Some(0));
@@ -462,6 +465,10 @@ fn every_clock_of_an_sla_of_one_policy_alone_changed_to_or_from_no_clock() {
     }
     assert_eq!((&report["changed"]["clocks"], &report["changed"]["leads"]), (&2.into(), &1.into()));
     let changed = case.changed(&events, "en");
+    let file = case.folder.path().join("changed.ndjson");
+    let file = file.to_str().expect("UTF-8");
+    let short = json_of(&case.run(&events, &["--report", "json", "--show", "1", "--changed", file]));
+    assert_eq!(short["changed"]["first"], json!(changed[..1]), "the file has all of them");
     assert_eq!(report["changed"]["first"], json!(changed));
     let of_a = &changed[0];
     assert_eq!(

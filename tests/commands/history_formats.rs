@@ -258,7 +258,7 @@ fn xes_events_in(text: &str, map: &str, room: &Room) -> (Vec<String>, Vec<String
         format!("{time} {kind} {}", json["data"])
     };
     let (mut events, mut rejected) = (Vec::new(), Vec::new());
-    let read = read_xes(text.as_bytes(), &map, room, &mut |place, event| {
+    let read = read_xes(text.as_bytes(), &map, room, &mut |place, _, event| {
         match event {
             Ok(event) => events.push(line(event)),
             Err(rejection) => rejected.push(format!("{}: {rejection}", place.line)),
@@ -371,7 +371,7 @@ proptest! {
         let end = (at + cut).min(bytes.len());
         bytes.splice(at..end, put.bytes());
         let mut nameless = false;
-        let _whatever_it_is_it_ends = read_xes(bytes.as_slice(), &XesMap::default(), &Room::default(), &mut |_, event| {
+        let _whatever_it_is_it_ends = read_xes(bytes.as_slice(), &XesMap::default(), &Room::default(), &mut |_, _, event| {
             nameless |= event.is_ok_and(|event| event.lead_id.is_empty());
             Ok(())
         });
@@ -421,7 +421,7 @@ fn an_export_of_one_row_a_lead_gets_an_event_for_each_time() {
     let guess = history::guess(&mut PER_LEAD.as_bytes(), "leads.csv", 100).expect("a map");
     let map = CsvMap::parse(&guess.map, "map.toml").unwrap_or_else(|faults| panic!("{faults:?}\n{}", guess.map));
     let mut events = Vec::new();
-    let read = read_csv(PER_LEAD.as_bytes(), &map, &Room::default(), &mut |_, event| {
+    let read = read_csv(PER_LEAD.as_bytes(), &map, &Room::default(), &mut |_, _, event| {
         events.push(event.unwrap_or_else(|refused| panic!("{refused}\n{}", guess.map)).into_owned());
         Ok(())
     });
@@ -489,7 +489,7 @@ proptest! {
         if let Ok(guess) = history::guess(&mut text.as_slice(), "x.csv", 100) {
             let map = CsvMap::parse(&guess.map, "map.toml");
             prop_assert!(map.is_ok(), "{:?}\n{}", map.err(), guess.map);
-            let read = read_csv(text.as_slice(), &map.expect("a map"), &Room::default(), &mut |_, _| Ok(()));
+            let read = read_csv(text.as_slice(), &map.expect("a map"), &Room::default(), &mut |_, _, _| Ok(()));
             prop_assert!(read.is_ok(), "{}", guess.map);
         }
     }

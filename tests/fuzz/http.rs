@@ -1,6 +1,8 @@
 //! The routes without a socket, before a shell that reads what it is handed and keeps nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -24,6 +26,9 @@ struct Reading {
     policy: Arc<Policy>,
     phase: watch::Sender<Phase>,
     last: watch::Sender<u64>,
+    /// Who looks at all leads now, and how many at most did at once.
+    looking: AtomicUsize,
+    most: Arc<AtomicUsize>,
 }
 
 impl Shell for Reading {
@@ -94,7 +99,11 @@ impl Shell for Reading {
     }
 
     fn visit(&self, seer: &mut dyn SeeLeads) -> Result<(), ReadFault> {
+        self.most.fetch_max(1 + self.looking.fetch_add(1, Relaxed), Relaxed);
+        // Long enough for another to come, if it may.
+        (0..2_000).for_each(|_| std::thread::yield_now());
         seer.begin(Whole::default());
+        self.looking.fetch_sub(1, Relaxed);
         Ok(())
     }
 
@@ -108,13 +117,23 @@ impl Shell for Reading {
 }
 
 pub fn routes(policy: Policy) -> Router {
+    routes_and_most(policy).0
+}
+
+fn routes_and_most(policy: Policy) -> (Router, Arc<AtomicUsize>) {
+    let most = Arc::new(AtomicUsize::new(0));
     let slas: Vec<String> = policy.families.iter().map(|family| family.name.clone()).collect();
     let metrics = Arc::new(Metrics::new(metric_words(&slas, &WordLists::default())).expect("metrics"));
-    let shell =
-        Reading { policy: Arc::new(policy), phase: watch::channel(Phase::Running).0, last: watch::channel(0).0 };
+    let shell = Reading {
+        policy: Arc::new(policy),
+        phase: watch::channel(Phase::Running).0,
+        last: watch::channel(0).0,
+        looking: AtomicUsize::new(0),
+        most: most.clone(),
+    };
     let settings =
         Http { bind: ([127, 0, 0, 1], 0).into(), tokens: Vec::new(), advertised: None, max_body_bytes: 32 << 10 };
-    api::router(Arc::new(Api::new(Arc::new(shell), metrics, &settings)))
+    (api::router(Arc::new(Api::new(Arc::new(shell), metrics, &settings))), most)
 }
 
 /// `METHOD path`, then a header a line, an empty line, the body. What is no request at all is passed over.
@@ -142,4 +161,24 @@ pub fn answers(runtime: &tokio::runtime::Runtime, routes: &Router, bytes: &[u8])
             to_bytes(response.into_body(), 1 << 20).await.expect("an answer of bounded length");
         }
     });
+}
+
+/// Each has the state of all leads in memory.
+#[test]
+fn reports_are_made_one_after_the_other() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+    let (routes, most) = routes_and_most(crate::shipped());
+    runtime.block_on(async {
+        let asked: Vec<_> = (0..8)
+            .map(|_| {
+                let request = Request::builder().uri("/v1/compliance").header(header::HOST, "127.0.0.1");
+                tokio::spawn(routes.clone().oneshot(request.body(Body::empty()).expect("a request")))
+            })
+            .collect();
+        for answer in asked {
+            let Ok(response) = answer.await.expect("an answer");
+            assert_eq!(response.status(), StatusCode::OK);
+        }
+    });
+    assert_eq!(most.load(Relaxed), 1);
 }

@@ -288,7 +288,7 @@ fn csv_files() {
     let maps = maps();
     fuzz("csv_files", 4_000, parts("tests/data/fuzz/rows.txt"), CSV, move |bytes| {
         for map in &maps {
-            let _any = read_csv(bytes, map, &Room::default(), &mut |_, event| {
+            let _any = read_csv(bytes, map, &Room::default(), &mut |_, _, event| {
                 assert!(event.is_err() || event.is_ok_and(|event| FactKind::ALL.contains(&event.fact.kind)));
                 Ok(())
             });
@@ -302,7 +302,7 @@ fn csv_maps() {
     fuzz("csv_maps", 500, parts("tests/data/fuzz/columns.txt"), MAP, move |bytes| {
         if let Ok(map) = CsvMap::parse(&String::from_utf8_lossy(bytes), "map.toml") {
             for rows in &rows {
-                let _any = read_csv(rows.as_slice(), &map, &Room::default(), &mut |_, _| Ok(()));
+                let _any = read_csv(rows.as_slice(), &map, &Room::default(), &mut |_, _, _| Ok(()));
             }
         }
     });

@@ -40,7 +40,7 @@ struct Exported {
 
 fn export<R: Read>(file: R, map: &CsvMap, room: &Room) -> Result<Exported, ExportError> {
     let mut exported = Exported::default();
-    read_csv(file, map, room, &mut |place, event| {
+    read_csv(file, map, room, &mut |place, _, event| {
         match event {
             Ok(event) => {
                 exported.places.push(place);
@@ -114,6 +114,18 @@ fn a_lead_is_created_once_with_its_attributes_and_each_difference_is_a_fact() {
     assert_eq!(events.refused, []);
     let places: Vec<(u64, u64)> = events.places.iter().map(|place| (place.line, place.index)).collect();
     assert_eq!(places, [(2, 0), (2, 0), (2, 0), (3, 1), (5, 3), (5, 3), (5, 3)]);
+}
+
+#[test]
+fn a_creation_comes_before_what_its_own_row_says_at_the_same_instant() {
+    assert_eq!(
+        told(&changes("A,New,1/2/2016 09:00,1/2/2016 09:00,ana,?,3\n")),
+        [
+            "2016-02-01T09:00:00Z A:1:created: priority:3",
+            "2016-02-01T09:00:00Z A:1:assigned: owner=ana",
+            "2016-02-01T09:00:00Z A:1:status_changed: status=New",
+        ]
+    );
 }
 
 #[test]

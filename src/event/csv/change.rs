@@ -161,9 +161,11 @@ impl Changes {
             }
         }
         let mut creations = creations.finish()?;
-        let mut tell =
-            |draft: &Draft<'_>| take(draft.place(), Ok(draft.event(source, names))).map_err(ExportError::Taken);
+        let mut left = states.records();
         loop {
+            let mut tell = |draft: &Draft<'_>| {
+                take(draft.place(), Some(left), Ok(draft.event(source, names))).map_err(ExportError::Taken)
+            };
             while creation_is_next(&mut creations, &mut states)? {
                 if let Some((key, packed)) = creations.next()? {
                     tell(&Draft::unpack(key, packed).map_err(ExportError::Read)?)?;
@@ -184,6 +186,7 @@ impl Changes {
             if let Some(now) = now {
                 leads.insert(state.lead.into(), now);
             }
+            left = left.saturating_sub(1);
         }
     }
 }

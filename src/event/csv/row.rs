@@ -55,7 +55,7 @@ pub fn read_csv<R: Read>(reader: R, map: &CsvMap, room: &Room, take: &mut TakeEx
             }
         }
         for (place, rejection) in rows.refused.drain(..) {
-            take(place, Err(rejection)).map_err(ExportError::Taken)?;
+            take(place, None, Err(rejection)).map_err(ExportError::Taken)?;
         }
     }
     match taker {

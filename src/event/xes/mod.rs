@@ -4,6 +4,7 @@
 //! ([`Sorter`](crate::sorter::Sorter): in temporary files where they are many); ties keep their place in the file.
 
 mod map;
+mod pieces;
 mod read;
 mod trace;
 

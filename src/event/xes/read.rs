@@ -1,12 +1,13 @@
 //! The file, element by element. Damage costs the trace in which it stands: reading goes on at the next one.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event as Xml};
 
 use super::map::XesMap;
+use super::pieces::Pieces;
 use super::trace::{Happened, Log, Said, Trace};
 use crate::event::check::wrong_type;
 use crate::event::export::{Drafts, ExportError, TakeExported};
@@ -21,11 +22,7 @@ const MOST_DEPTH: usize = 64;
 /// # Errors
 /// [`ExportError`]: the medium fails, it is no log, or `take` fails.
 pub fn read_xes<R: Read>(reader: R, map: &XesMap, room: &Room, take: &mut TakeExported<'_>) -> Result<(), ExportError> {
-    let mut xml = Reader::from_reader(Lines { inner: BufReader::with_capacity(1 << 16, reader), lines: 0 });
-    // Elements are paired here, so that damage ends one trace and not the file.
-    xml.config_mut().check_end_names = false;
-    xml.config_mut().allow_unmatched_ends = true;
-    xml.config_mut().allow_dangling_amp = true;
+    let mut xml = reader_of(Pieces::new(reader));
     let mut walk = Walk {
         log: Log::new(map, Drafts::new(room)),
         open: Vec::new(),
@@ -40,20 +37,27 @@ pub fn read_xes<R: Read>(reader: R, map: &XesMap, room: &Room, take: &mut TakeEx
         buffer.clear();
         let before = xml.buffer_position();
         let read = xml.read_event_into(&mut buffer);
+        let line = 1 + xml.get_ref().lines;
         match read {
+            // Whatever it makes of a piece that ends where nothing should.
+            Ok(Xml::Eof) | Err(quick_xml::Error::Syntax(_) | quick_xml::Error::IllFormed(_))
+                if xml.get_ref().is_cut() =>
+            {
+                walk.settle(Step::Damage("a tag or a value without its end".to_owned()), line)?;
+                let mut pieces = xml.into_inner();
+                pieces.go_on();
+                xml = reader_of(pieces);
+            }
             Ok(Xml::Eof) => break,
             Ok(event) => {
                 let outcome = walk.event(&event);
-                let line = 1 + xml.get_ref().lines;
                 walk.settle(outcome, line)?;
             }
             Err(quick_xml::Error::Io(error)) => {
                 return Err(ExportError::Read(io::Error::new(error.kind(), error.to_string())));
             }
             Err(error) => {
-                let message = error.to_string();
-                let line = 1 + xml.get_ref().lines;
-                walk.settle(Step::Damage(message), line)?;
+                walk.settle(Step::Damage(error.to_string()), line)?;
                 if xml.buffer_position() == before {
                     break;
                 }
@@ -65,6 +69,15 @@ pub fn read_xes<R: Read>(reader: R, map: &XesMap, room: &Room, take: &mut TakeEx
     walk.hand_on_refused(take)?;
     let Log { map, names, drafts, .. } = walk.log;
     drafts.hand_on(&map.source, &names, take)
+}
+
+fn reader_of<R: Read>(pieces: Pieces<R>) -> Reader<Pieces<R>> {
+    let mut xml = Reader::from_reader(pieces);
+    // Elements are paired here, so that damage ends one trace and not the file.
+    xml.config_mut().check_end_names = false;
+    xml.config_mut().allow_unmatched_ends = true;
+    xml.config_mut().allow_dangling_amp = true;
+    xml
 }
 
 /// What one piece of XML leads to.
@@ -229,7 +242,7 @@ impl Walk<'_> {
 
     fn hand_on_refused(&mut self, take: &mut TakeExported<'_>) -> Result<(), ExportError> {
         for (place, rejection) in self.log.refused.drain(..) {
-            take(place, Err(rejection)).map_err(ExportError::Taken)?;
+            take(place, None, Err(rejection)).map_err(ExportError::Taken)?;
         }
         Ok(())
     }
@@ -243,31 +256,5 @@ impl Walk<'_> {
             self.log.refuse(line, self.events, Rejection::new(Reason::WrongType, detail));
         }
         Ok(())
-    }
-}
-
-/// Counts the line breaks that were read.
-struct Lines<R> {
-    inner: BufReader<R>,
-    lines: u64,
-}
-
-impl<R: Read> Read for Lines<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(out)?;
-        self.lines += out[..count].iter().filter(|byte| **byte == b'\n').count() as u64;
-        Ok(count)
-    }
-}
-
-impl<R: Read> BufRead for Lines<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        let read = self.inner.buffer();
-        self.lines += read[..amount.min(read.len())].iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.inner.consume(amount);
     }
 }
