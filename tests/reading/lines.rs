@@ -70,7 +70,7 @@ fn what_stood_before_a_damage_is_taken_and_then_the_damage_is_told() {
     let (taken, result) = read(&mut Damaged(text.as_bytes()));
     assert_eq!(taken.len(), 70);
     let error = result.expect_err("it is damaged").to_string();
-    assert_eq!(error, "log: checksum");
+    assert_eq!(error, "log: damaged, or cut short: checksum");
 }
 
 #[test]
