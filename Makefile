@@ -5,7 +5,7 @@ CASES  ?= 10000000
 PLAZO  ?= $(CARGO) run $(LOCKED) --release --quiet --
 ARGS   ?=
 
-.PHONY: demo run test browser examples fuzz chaos tls lint simulate bench bench-kafka kafka kafka-libs
+.PHONY: demo run test browser examples fuzz mutants chaos tls lint simulate bench bench-kafka kafka kafka-libs
 
 # Apache Kafka from Maven Central, for the tests on a real broker.
 KAFKA_LIBS = target/kafka-libs
@@ -43,6 +43,10 @@ simulate:
 # Inputs that nobody meant, CASES of them over all targets, on one core (tests/fuzz).
 fuzz:
 	FUZZ_CASES=$(CASES) $(CARGO) test $(LOCKED) --test fuzz -- --test-threads 1 --nocapture
+
+# Mutants of calendar, policy, timer_wheel and engine: hours for all of them, SHARD=0/12 takes a twelfth (docs/mutants.md).
+mutants:
+	@tests/mutants/run $(SHARD)
 
 lint:
 	$(CARGO) fmt --check

@@ -10,7 +10,7 @@ use super::notice::{ClosedDate, Explanation, PauseRef, Seconds};
 use super::record::{self, FactRow, Lead, RecordError, Sym};
 use super::rules::Rules;
 use super::settle::cancel_reason;
-use super::why::{Why, WithdrawnView, why, withdrawn};
+use super::why::{MassDispositionView, Why, WithdrawnView, mass_dispositions, why, withdrawn};
 use crate::event::FactKind;
 use crate::policy::{Escalation, Promise};
 use crate::time::Timestamp;
@@ -90,6 +90,10 @@ pub struct LeadView {
     /// Clocks that were told and are no more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub withdrawn: Vec<WithdrawnView>,
+    /// That one owner disposed of too many leads, where it was told with this lead as the last of them; kept as long as the longest
+    /// time that the policy watches.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mass_dispositions: Vec<MassDispositionView>,
     /// When the engine will look at the lead again.
     pub next_due: Option<Timestamp>,
 }
@@ -229,6 +233,7 @@ pub fn inspect(rules: &Rules, record: &[u8], as_of: Timestamp) -> Result<LeadVie
         facts: lead.facts.iter().map(|fact| fact_view(lead, fact)).collect(),
         clocks: fold.clocks.iter().map(|clock| clock_view(rules, lead, clock, (as_of, fold.stale()))).collect(),
         withdrawn: withdrawn(lead),
+        mass_dispositions: mass_dispositions(lead),
         next_due: (due != Timestamp::MAX).then_some(due),
     })
 }

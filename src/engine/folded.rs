@@ -40,7 +40,7 @@ pub(super) struct FoldedThread {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct FoldedClock {
     pub sla: Sym,
-    /// Hash of the target's label, and those of the rungs and steps that the clock has instants of.
+    /// Names of the target, and of the rungs and steps that the clock has instants of.
     pub target: u32,
     pub rungs: Vec<u32>,
     pub steps: Vec<u32>,

@@ -29,12 +29,23 @@ pub struct SlaRules {
     /// Names of the rungs and of the steps in the ledger: hashes of their texts.
     pub rungs: Vec<u32>,
     pub steps: Vec<u32>,
+    /// What notices call each target.
+    pub labels: Vec<u32>,
+    /// Names of the targets in folded clocks: those that are called the same are told apart by their place among them.
     pub targets: Vec<u32>,
 }
 
 /// The name of a text in the ledger.
 pub fn text_key(text: &str) -> u32 {
     xxh3_64(text.as_bytes()) as u32
+}
+
+fn target_key(targets: &[Target], place: usize) -> u32 {
+    let label = &targets[place].label;
+    match targets[..place].iter().filter(|before| before.label == *label).count() {
+        0 => text_key(label),
+        before => text_key(&format!("{label}\n{before}")),
+    }
 }
 
 impl Rules {
@@ -54,7 +65,8 @@ impl Rules {
                 of_version.push(SlaRules {
                     rungs: sla.reminders.iter().map(|reminder| text_key(&reminder.text)).collect(),
                     steps: sla.escalations.iter().map(|step| text_key(&step.text)).collect(),
-                    targets: sla.targets.iter().map(|target| text_key(&target.label)).collect(),
+                    labels: sla.targets.iter().map(|target| text_key(&target.label)).collect(),
+                    targets: (0..sla.targets.len()).map(|place| target_key(&sla.targets, place)).collect(),
                 });
             }
             slas.push(of_version);

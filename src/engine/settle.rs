@@ -197,8 +197,17 @@ impl Settler {
         self.stale = i64::from(silent) - i64::from(self.lead.silent);
         self.lead.silent = silent;
         let speaker = Speaker { rules, lead: &self.lead, fold: &self.fold, step };
+        let first = outbox.notices.len();
         self.speech.tell(speaker, outbox);
-        self.watch.look(rules, &mut self.lead, &self.fold, step, false, outbox);
+        let told = outbox.notices.len();
+        self.watch.look(rules, &mut self.lead, &self.fold, step, outbox);
+        if outbox.notices.len() > told {
+            // By its instant it may stand before what the clocks told (SEMANTICS 12.15).
+            outbox.notices[first..].sort_by_key(|notice| match notice.kind {
+                NoticeKind::Retracted => Timestamp::MIN,
+                _ => notice.time,
+            });
+        }
         self.count_open(1);
         if let Some(drop_at) = self.lead.kept_until(next_due, self.retention_ms) {
             if inclusive && drop_at <= at {
@@ -298,7 +307,7 @@ impl Diff<'_> {
             at: end.at,
             owner: end.owner,
             team: end.team,
-            target: self.rules.of(clock.version, clock.sla).targets[usize::from(clock.target)],
+            target: self.rules.of(clock.version, clock.sla).labels[usize::from(clock.target)],
         });
         // A correction that moves the deadline to the watermark itself does not move it past it (12.12, 12.26).
         let stays = told.breached.stands && clock.end.is_none() && clock.due() == Some(self.at);

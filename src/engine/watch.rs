@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fold::Fold;
+use super::fold::{Act, Fold};
 use super::json::{WriteJson, write_object};
 use super::notice::{AsOf, MassDisposition, NoticeKind, Object, Outbox, Statement};
 use super::record::{Alarm, Lead};
@@ -58,15 +58,7 @@ impl Watch {
     }
 
     /// Takes up what the facts of a lead now say, and tells what that completes.
-    pub fn look(
-        &mut self,
-        rules: &Rules,
-        lead: &mut Lead,
-        fold: &Fold,
-        step: Step<'_>,
-        silent: bool,
-        outbox: &mut Outbox,
-    ) {
+    pub fn look(&mut self, rules: &Rules, lead: &mut Lead, fold: &Fold, step: Step<'_>, outbox: &mut Outbox) {
         let Some(horizon_ms) = rules.watched_ms() else {
             lead.alarms.clear();
             return;
@@ -80,7 +72,8 @@ impl Watch {
         }
         let alarms = alarms_of(lead);
         self.replace(lead.lead_id(), Some(Seen { acts: acts.clone(), alarms }));
-        for act in acts.iter().filter(|act| !old.acts.contains(act) && !silent) {
+        let silent = lead.silent;
+        for act in acts.iter().filter(|act| !silent && !old.acts.contains(act)) {
             let (at, doer) = act;
             let version = rules.policy.words_at(*at);
             let Some(limit) = &rules.policy.versions[version].watch.mass_disposition else { continue };
@@ -90,7 +83,7 @@ impl Watch {
             if let Some(burst) = self.burst(doer, *at, limit, step.at) {
                 let owner = lead.intern(&doer.1);
                 lead.alarms.push(Alarm { at: burst.to, owner, disposition: doer.0 });
-                tell(rules, lead, fold, (version as u16, limit), doer, &burst, step, outbox);
+                tell(rules, lead, fold, (version as u16, limit), act, &burst, step, outbox);
                 let alarms = alarms_of(lead);
                 self.replace(lead.lead_id(), Some(Seen { acts: acts.clone(), alarms }));
             }
@@ -222,7 +215,7 @@ fn tell(
     lead: &Lead,
     fold: &Fold,
     (version, limit): (u16, &policy::MassDisposition),
-    doer: &Doer,
+    (at, doer): &(Timestamp, Doer),
     burst: &Burst,
     step: Step<'_>,
     outbox: &mut Outbox,
@@ -236,7 +229,8 @@ fn tell(
         step: 0,
         count: 0,
     };
-    let act = fold.acts.iter().rev().find(|act| act.disposition == doer.0 && lead.str(act.owner) == &*doer.1);
+    let is_this = |act: &&Act| act.at == *at && act.disposition == doer.0 && lead.str(act.owner) == &*doer.1;
+    let act = fold.acts.iter().find(is_this);
     let data = MassDisposition {
         lead_id: lead.lead_id(),
         owner: &doer.1,

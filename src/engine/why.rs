@@ -9,7 +9,7 @@ use super::explain::{FactView, fact_view};
 use super::fold::Fold;
 use super::ledger::{Claim, Outcome, Told};
 use super::notice::NoticeKind;
-use super::record::{FactRow, Lead};
+use super::record::{Alarm, FactRow, Lead};
 use super::rules::Rules;
 use crate::event::FactKind;
 use crate::policy::{Key, Promise, Sla, Test};
@@ -46,6 +46,9 @@ pub struct Why {
     pub found_late: bool,
     /// How often a moved deadline was told.
     pub deadline_moves: u32,
+    /// That the lead was handed on too often, where that was told and stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ping_pong: Option<PingPongView>,
     /// What was told and taken back since.
     pub retracted: Vec<RetractedView>,
 }
@@ -111,6 +114,25 @@ pub struct HolderView {
     pub team: Option<String>,
 }
 
+/// `watch.ping_pong` as it was told.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PingPongView {
+    /// The handover that was one too many.
+    pub at: Timestamp,
+    /// How many the policy allows.
+    pub more_than: u32,
+}
+
+/// `watch.mass_disposition` as it was told.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct MassDispositionView {
+    /// The last of the dispositions that were too many.
+    pub at: Timestamp,
+    pub owner: String,
+    /// `qualified`, `disqualified` or `recycled`
+    pub disposition: &'static str,
+}
+
 /// Notices of one kind that no longer stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RetractedView {
@@ -158,8 +180,22 @@ pub(super) fn why(rules: &Rules, lead: &Lead, clock: &Clock, told: Option<&Told>
             .collect(),
         found_late: clock.breached && told.is_some_and(|told| told.late),
         deadline_moves: told.map_or(0, |told| told.moves),
+        ping_pong: told
+            .and_then(|told| told.ping_pong.filter(|told| told.claim.stands))
+            .zip(rules.version(clock.version).watch.ping_pong)
+            .map(|(told, more_than)| PingPongView { at: told.at, more_than }),
         retracted: told.map(retracted).unwrap_or_default(),
     }
+}
+
+/// What was told of its owners with this lead as the last of many.
+pub(super) fn mass_dispositions(lead: &Lead) -> Vec<MassDispositionView> {
+    let view = |alarm: &Alarm| MassDispositionView {
+        at: alarm.at,
+        owner: lead.str(alarm.owner).to_owned(),
+        disposition: alarm.disposition.name(),
+    };
+    lead.alarms.iter().map(view).collect()
 }
 
 /// Clocks of the ledger that the facts no longer make.
@@ -327,5 +363,6 @@ fn retracted(told: &Told) -> Vec<RetractedView> {
         let stands = told.outcome.is_some_and(|told| told.outcome == outcome);
         note(NoticeKind::of_outcome(outcome), told.outcomes[outcome as usize].saturating_sub(u32::from(stands)));
     }
+    note(NoticeKind::PingPong, told.ping_pong.map_or(0, |told| taken_back(&told.claim)));
     views
 }

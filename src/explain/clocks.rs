@@ -41,6 +41,7 @@ impl Teller {
         self.counted(clock, why);
         self.pauses(why);
         self.holders(clock, why);
+        self.ping_pong(why);
         self.reminders(clock);
         self.breached(clock, why);
         self.escalations(clock);
@@ -259,6 +260,24 @@ impl Teller {
             };
             self.line(2, &text);
         }
+    }
+
+    /// That it was handed on too often, as was told.
+    fn ping_pong(&mut self, why: &Why) {
+        let Some(told) = &why.ping_pong else { return };
+        let (at, lang) = (self.moment(told.at), self.lang);
+        let most = i64::from(told.more_than);
+        let text = match lang {
+            Lang::En => {
+                let times = lang.counted(most, "time", "times");
+                format!("Handed on more than {times} within this clock: told for {at}.")
+            }
+            Lang::Es => {
+                let times = lang.counted(most, "vez", "veces");
+                format!("Pasó de un responsable a otro más de {times} con este reloj: avisado para el {at}.")
+            }
+        };
+        self.line(2, &text);
     }
 
     fn breached(&mut self, clock: &ClockView, why: &Why) {

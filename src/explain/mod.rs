@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 
 use crate::engine::LeadView;
 use crate::engine::explain::{FactView, FoldedView};
-use crate::engine::why::{RetractedView, WithdrawnView};
+use crate::engine::why::{MassDispositionView, RetractedView, WithdrawnView};
 use crate::language::Lang;
 use crate::time::{MINUTE_MS, Timestamp};
 
@@ -83,6 +83,9 @@ impl Teller {
             }
             self.line(2, &text);
         }
+        for told in &view.mass_dispositions {
+            self.mass_disposition(told);
+        }
         if view.clocks.is_empty() {
             self.gap();
             self.line(0, self.lang.say("No clock has started for it.", "Ningún reloj ha empezado para él."));
@@ -143,6 +146,28 @@ impl Teller {
                 ),
             });
         }
+        self.line(2, &text);
+    }
+
+    /// Below the facts: what was told of an owner when this lead was one too many.
+    fn mass_disposition(&mut self, told: &MassDispositionView) {
+        let (at, owner) = (self.moment(told.at), &told.owner);
+        let did = match (told.disposition, self.lang) {
+            ("qualified", Lang::En) => "qualified",
+            ("qualified", Lang::Es) => "calificó",
+            ("recycled", Lang::En) => "sent back to marketing",
+            ("recycled", Lang::Es) => "devolvió a marketing",
+            (_, Lang::En) => "disqualified",
+            (_, Lang::Es) => "descartó",
+        };
+        let text = match self.lang {
+            Lang::En => {
+                format!("Told for {at}: with this lead {owner} had {did} too many leads in a short time.")
+            }
+            Lang::Es => {
+                format!("Avisado para el {at}: con este lead, {owner} {did} demasiados leads en poco tiempo.")
+            }
+        };
         self.line(2, &text);
     }
 
@@ -253,6 +278,10 @@ impl Teller {
                     ("sla.breached", Lang::Es) => ("incumplimiento", "incumplimientos"),
                     ("sla.escalated", Lang::En) => ("escalation", "escalations"),
                     ("sla.escalated", Lang::Es) => ("escalamiento", "escalamientos"),
+                    ("watch.ping_pong", Lang::En) => ("notice of too many handovers", "notices of too many handovers"),
+                    ("watch.ping_pong", Lang::Es) => {
+                        ("aviso de demasiados traspasos", "avisos de demasiados traspasos")
+                    }
                     ("sla.cancelled", Lang::En) => ("cancellation", "cancellations"),
                     ("sla.cancelled", Lang::Es) => ("cancelación", "cancelaciones"),
                     (_, Lang::En) => ("outcome", "outcomes"),

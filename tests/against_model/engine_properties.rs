@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use crate::model::Step;
-use crate::model::generate::{PolicySpec, Record, TOLERANCE_MS, histories, policies, steps};
+use crate::model::generate::{PolicySpec, Record, TOLERANCE_MS, busy, histories, policies, steps};
 use plazo::engine::{Applied, Options, Progress, Shard, Standing, inspect};
-use plazo::event::{Event, Fact, FactKind, Reason};
+use plazo::event::{Event, Reason};
 use plazo::policy::{Disposition, MassDisposition, Policy, Watch};
 use plazo::time::{DAY_MS, HOUR_MS, Timestamp};
 use proptest::prelude::*;
-use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 fn config() -> Config {
-    Config { cases: 200, failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..Config::default() }
+    let config = Config { failure_persistence: None, rng_seed: RngSeed::Fixed(7), ..Config::default() };
+    Config { cases: config.cases.min(200), ..config }
 }
 
 fn shard(policy: &Arc<Policy>, tolerance_ms: i64) -> Shard {
@@ -200,6 +200,9 @@ proptest! {
         manner in 0usize..14,
     ) {
         let (max_facts, restarts) = (manner / 2, manner % 2 == 1);
+        // What is folded is no longer counted among many leads.
+        let mut spec = spec;
+        spec.watches.iter_mut().for_each(|watch| watch.mass_disposition = None);
         let policy = Arc::new(spec.policy());
         let mut steps = steps(&history);
         let (told, capped, too_old) = play_capped(&policy, &steps, Some(max_facts), restarts);
@@ -339,20 +342,6 @@ fn watched(spec: &PolicySpec) -> Arc<Policy> {
     Arc::new(policy)
 }
 
-/// Many leads of few owners, handed on and disposed of within hours, some of it told late or ahead.
-fn busy() -> impl Strategy<Value = Vec<Record>> {
-    let assigned = select(vec!["ana", "ana", "bea", "bea", ""])
-        .prop_map(|owner| Fact { owner: Some(owner.into()), ..Fact::new(FactKind::Assigned) });
-    let changed = select(vec!["working", "nurture", "nurture", "qualified"])
-        .prop_map(|status| Fact { status: Some(status.into()), ..Fact::new(FactKind::StatusChanged) });
-    let late = prop_oneof![6 => Just(0i64), 2 => 1i64..9, 1 => Just(-1i64)];
-    let wait = select(vec![0i64, 0, 0, 1, 2]);
-    let record = (0u8..5, wait, late, prop_oneof![1 => assigned, 1 => changed], any::<bool>());
-    let record =
-        record.prop_map(|(lead, wait, late, fact, pass)| Record { lead, wait, late, fact, repeats: None, pass });
-    proptest::collection::vec(record, 30..70)
-}
-
 #[test]
 fn what_is_watched_survives_restarts_undo_redelivery_and_ticks() {
     let (mut handed_on, mut disposed) = (0, 0);
@@ -384,5 +373,5 @@ fn what_is_watched_survives_restarts_undo_redelivery_and_ticks() {
     if let Err(fault) = played {
         panic!("{fault}");
     }
-    assert!(handed_on > 100 && disposed > 100, "little was watched: {handed_on} and {disposed}");
+    assert!(handed_on.min(disposed) > config().cases as usize / 2, "little was watched: {handed_on} and {disposed}");
 }

@@ -41,7 +41,7 @@ impl Timeline {
 
     fn run(mut self, until: i64) -> Run {
         self.steps.push(Step::Watermark(hours(until)));
-        crate::model::run(&self.policy.policy(), TOLERANCE_MS, &self.steps)
+        crate::model::run(&self.policy.policy(), TOLERANCE_MS, None, &self.steps)
     }
 
     fn tells(self, until: i64, expected: &[&str]) {

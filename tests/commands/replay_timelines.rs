@@ -2,12 +2,16 @@
 
 use std::io::{self, BufReader};
 
-use plazo::engine::Outbox;
+use plazo::engine::{Outbox, Standing};
 use plazo::event;
 use plazo::policy::{self, Policy};
 use plazo::replay::{Lines, Replay};
-use plazo::report::{Collector, Holder, to_json, write_csv, write_json};
+use plazo::report::{Collector, Holder, PERCENTS, Tally, to_json, write_csv, write_json};
 use plazo::time::{MINUTE_MS, Timestamp};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"
@@ -352,6 +356,36 @@ fn quantiles_are_of_the_nearest_rank() {
     }
     let report = history.json(&[], Holder::End);
     assert_eq!(report["slas"]["disposition"]["open_seconds"], json!({"p50": 300, "p90": 540, "p99": 600}));
+}
+
+proptest! {
+    #![proptest_config(Config { failure_persistence: None, rng_seed: RngSeed::Fixed(21), ..Config::default() })]
+
+    /// What a quantile is, by counting: the least time that at least so many of a hundred stopped clocks took no longer than.
+    #[test]
+    fn quantiles_err_by_at_most_one_percent(
+        times in vec((0u32..40, 1i64..1_000, any::<bool>()), 0..300),
+        others in vec((select(vec![Standing::Breached, Standing::Running, Standing::Cancelled]), 0i64..1_000_000), 0..20),
+    ) {
+        let times: Vec<(i64, bool)> = times.iter().map(|(doubled, ms, late)| (ms << (doubled / 2), *late)).collect();
+        let mut tally = Tally::nothing();
+        for (ms, late) in &times {
+            tally.count(if *late { Standing::MetLate } else { Standing::Met }, *ms);
+        }
+        for (standing, ms) in others {
+            tally.count(standing, ms);
+        }
+        for (percent, told) in PERCENTS.into_iter().zip(tally.quantiles_ms()) {
+            let within = |most: i64| times.iter().filter(|(ms, _)| *ms <= most).count();
+            let enough = times.iter().map(|(ms, _)| *ms).filter(|ms| within(*ms) * 100 >= percent * times.len());
+            let Some(exact) = enough.min() else {
+                prop_assert_eq!(told, None);
+                continue;
+            };
+            let error = told.map(|told| (told - exact).abs());
+            prop_assert!(error.is_some_and(|error| error * 100 <= exact), "p{}: {:?}, not {}", percent, told, exact);
+        }
+    }
 }
 
 #[test]

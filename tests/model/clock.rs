@@ -9,6 +9,7 @@ use plazo::time::Timestamp;
 
 use super::lead::{Moment, Seen, State, state_at, walk};
 use super::scan::{self, Change, End, How, Run};
+use super::watch;
 
 pub const NOBODY: &str = "(none)";
 
@@ -43,6 +44,10 @@ pub struct Clock {
     /// Text and instant; nothing while a pause holds it.
     pub rungs: Vec<(String, Option<Timestamp>)>,
     pub steps: Vec<(String, Option<Timestamp>)>,
+    /// Who held the lead while it ran, one after the other.
+    pub holders: Vec<(Timestamp, String)>,
+    /// More handovers than this are told.
+    pub most_handovers: Option<u32>,
     /// Why the deadline is where it is.
     pub explanation: Explanation,
     /// From when the version that governs it is in force.
@@ -596,6 +601,8 @@ fn derive(policy: &Policy, run: &Run, moments: &[Moment], limit: Timestamp, (cyc
         armed_at,
         rungs,
         steps,
+        holders: watch::holders(run, moments),
+        most_handovers: version.watch.ping_pong,
         explanation,
         effective_from: version.effective_from_written,
         open: open_until(run.end.as_ref().map(|end| end.at)),

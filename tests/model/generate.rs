@@ -114,15 +114,28 @@ impl SlaSpec {
     }
 }
 
+/// `[watch]`: the most handovers, and the most leads with a disposition within a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WatchSpec {
+    pub ping_pong: Option<u32>,
+    pub mass_disposition: Option<(u32, &'static str, Disposition)>,
+}
+
 #[derive(Clone, PartialEq, Eq)]
 pub struct PolicySpec {
     /// Effective from and the SLAs of each version.
     pub versions: Vec<(Timestamp, Vec<SlaSpec>)>,
+    /// What each version watches; those behind the end of the list watch nothing.
+    pub watches: Vec<WatchSpec>,
 }
 
 impl PolicySpec {
     pub fn one(sla: SlaSpec) -> Self {
-        PolicySpec { versions: vec![(BASE.plus_ms(-30 * DAY_MS), vec![sla])] }
+        PolicySpec::of(vec![(BASE.plus_ms(-30 * DAY_MS), vec![sla])])
+    }
+
+    pub fn of(versions: Vec<(Timestamp, Vec<SlaSpec>)>) -> Self {
+        PolicySpec { versions, watches: Vec::new() }
     }
 
     /// As the parser reads the files.
@@ -139,12 +152,14 @@ impl PolicySpec {
 impl PolicySpec {
     /// The policy as files, one a version.
     pub fn toml(&self) -> Vec<String> {
-        self.versions.iter().enumerate().map(|(place, (from, slas))| toml(place, *from, slas)).collect()
+        let watch = |place: usize| self.watches.get(place).copied().unwrap_or_default();
+        let versions = self.versions.iter().enumerate();
+        versions.map(|(place, (from, slas))| toml(place, *from, slas, watch(place))).collect()
     }
 }
 
-/// A second version reads some statuses differently, and does not know one that it has no use for.
-fn toml(place: usize, from: Timestamp, slas: &[SlaSpec]) -> String {
+/// A second version reads some statuses differently, and does not know one that it has no use for; a third has yet other words.
+fn toml(place: usize, from: Timestamp, slas: &[SlaSpec], watch: WatchSpec) -> String {
     let mut out = String::new();
     let put = |out: &mut String, line: String| writeln!(out, "{line}").expect("writing to a string");
     put(&mut out, format!("[agreement]\nname = \"Lead management SLA\"\neffective_from = \"{from}\""));
@@ -153,7 +168,9 @@ fn toml(place: usize, from: Timestamp, slas: &[SlaSpec]) -> String {
         let (stage, disposition) = match name {
             "dead" if place > 0 && slas.iter().all(|sla| sla.cancel.is_empty()) => continue,
             "on_hold" if place > 0 => (Some(Stage::SalesAccepted), None),
-            "nurture" if place > 0 => (stage, None),
+            "nurture" if place == 1 => (stage, None),
+            "nurture" if place > 1 => (stage, Some(Disposition::Disqualified)),
+            "working" if place > 1 => (Some(Stage::MarketingQualified), None),
             _ => (stage, disposition),
         };
         put(&mut out, format!("[[status]]\nname = \"{name}\""));
@@ -182,6 +199,17 @@ fn toml(place: usize, from: Timestamp, slas: &[SlaSpec]) -> String {
              dates = {{ \"2026-03-04\" = [\"09:00-11:00\"] }}\nholidays = [\"2026-03-03\"]"
         ),
     );
+    if watch != WatchSpec::default() {
+        put(&mut out, "[watch]".to_owned());
+    }
+    if let Some(most) = watch.ping_pong {
+        put(&mut out, format!("ping_pong = {{ more_than = {most} }}"));
+    }
+    if let Some((most, within, disposition)) = watch.mass_disposition {
+        let name = disposition.name();
+        let line = format!("{{ more_than = {most}, within = \"{within}\", disposition = \"{name}\" }}");
+        put(&mut out, format!("mass_disposition = {line}"));
+    }
     for sla in slas {
         put(&mut out, format!("[[sla]]\nname = \"{}\"\npromised_by = \"sales\"", sla.name));
         if let Some(calendar) = sla.calendar {
@@ -250,8 +278,8 @@ fn toml(place: usize, from: Timestamp, slas: &[SlaSpec]) -> String {
 
 impl fmt::Debug for PolicySpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (from, slas) in &self.versions {
-            writeln!(f, "\n  from {from}")?;
+        for (place, (from, slas)) in self.versions.iter().enumerate() {
+            writeln!(f, "\n  from {from} {:?}", self.watches.get(place))?;
             for sla in slas {
                 writeln!(f, "    {sla:?}")?;
             }
@@ -376,22 +404,42 @@ fn slas() -> BoxedStrategy<SlaSpec> {
         .boxed()
 }
 
-/// One or two SLAs in one or two versions; the first may come into force only after the history has begun.
+/// Thresholds so low that a history passes them. A second version has no status that says "recycled", a third says "disqualified" of it.
+fn watches(place: usize) -> impl Strategy<Value = WatchSpec> {
+    let disposition = match place {
+        0 => vec![Disposition::Qualified, Disposition::Recycled, Disposition::Recycled],
+        1 => vec![Disposition::Qualified],
+        _ => vec![Disposition::Qualified, Disposition::Disqualified],
+    };
+    let mass = (1u32..3, select(vec!["2 hours", "12 hours", "48 hours"]), select(disposition));
+    (weighted(0.7, 1u32..3), weighted(0.7, mass))
+        .prop_map(|(ping_pong, mass_disposition)| WatchSpec { ping_pong, mass_disposition })
+}
+
+/// One or two SLAs in one to three versions; the first may come into force only after the history has begun.
 pub fn policies() -> impl Strategy<Value = PolicySpec> {
     let first = prop_oneof![8 => Just(-720i64), 1 => 0i64..20];
-    let second = weighted(0.25, (21i64..60, slas(), weighted(0.7, slas())));
-    (first, slas(), weighted(0.4, slas()), second).prop_map(|(first, one, two, second)| {
+    let another = || (slas(), weighted(0.7, slas()));
+    let second = weighted(0.3, (21i64..60, another(), weighted(0.4, (1i64..20, another()))));
+    let watched = (weighted(0.6, watches(0)), weighted(0.6, watches(1)), weighted(0.6, watches(2)));
+    (first, slas(), weighted(0.4, slas()), second, watched).prop_map(|(first, one, two, second, watched)| {
         let named = |sla: SlaSpec, name| SlaSpec { name, ..sla };
         let mut slas = vec![named(one, "disposition")];
         slas.extend(two.map(|sla| named(sla, "first_touch")));
         let mut versions = vec![(hours(first), slas)];
-        if let Some((from, one, two)) = second {
-            // The second version knows its SLAs in another order, and may lack one.
+        if let Some((from, (one, two), third)) = second {
+            // The second version knows its SLAs in another order, and may lack one, which the third has again.
             let mut slas: Vec<SlaSpec> = two.map(|sla| named(sla, "disposition")).into_iter().collect();
             slas.insert(0, named(one, "first_touch"));
             versions.push((hours(from), slas));
+            if let Some((later, (one, two))) = third {
+                let mut slas = vec![named(one, "disposition")];
+                slas.extend(two.map(|sla| named(sla, "second_touch")));
+                versions.push((hours(from + later), slas));
+            }
         }
-        PolicySpec { versions }
+        let watches = vec![watched.0, watched.1, watched.2].into_iter().map(Option::unwrap_or_default).collect();
+        PolicySpec { versions, watches }
     })
 }
 
@@ -509,6 +557,26 @@ fn records() -> impl Strategy<Value = Record> {
 /// What is told of one to three leads, record by record.
 pub fn histories() -> impl Strategy<Value = Vec<Record>> {
     vec(records(), 3..15)
+}
+
+/// Many leads of few owners, handed on and disposed of within hours, some of it told late or ahead.
+pub fn busy() -> impl Strategy<Value = Vec<Record>> {
+    let assigned = select(vec!["ana", "ana", "bea", "bea", ""])
+        .prop_map(|owner| Fact { owner: Some(owner.into()), ..Fact::new(FactKind::Assigned) });
+    let changed = select(vec!["working", "nurture", "nurture", "qualified"])
+        .prop_map(|status| Fact { status: Some(status.into()), ..Fact::new(FactKind::StatusChanged) });
+    let late = prop_oneof![6 => Just(0i64), 2 => 1i64..9, 1 => Just(-1i64)];
+    let wait = select(vec![0i64, 0, 0, 1, 2]);
+    let record = (
+        0u8..5,
+        wait,
+        late,
+        prop_oneof![9 => assigned, 9 => changed, 1 => Just(Fact::new(FactKind::Gap))],
+        any::<bool>(),
+    );
+    let record =
+        record.prop_map(|(lead, wait, late, fact, pass)| Record { lead, wait, late, fact, repeats: None, pass });
+    vec(record, 30..70)
 }
 
 /// How far ahead a fact may lie.

@@ -10,15 +10,17 @@ pub mod generate;
 pub mod lead;
 pub mod scan;
 pub mod tell;
+pub mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use plazo::event::{Event, Reason};
-use plazo::policy::{Policy, Promise};
+use plazo::policy::{Disposition, Policy, Promise};
 use plazo::time::{DAY_MS, Timestamp};
 
 use lead::Seen;
-use tell::Ledger;
+use tell::{Instant, Ledger};
+use watch::{Act, Alarm};
 
 /// What a shard is handed, in order.
 #[derive(Clone, Debug)]
@@ -70,6 +72,10 @@ pub struct Said {
     pub open_ms_by_owner: BTreeMap<String, i64>,
     /// When the pause began that is told or over.
     pub pause: Option<Timestamp>,
+    /// Of a mass disposition.
+    pub disposition: Option<Disposition>,
+    /// What a notice of `[watch]` says besides, by the names of its fields.
+    pub watched: BTreeMap<&'static str, String>,
     /// Of a breach.
     pub explanation: Option<clock::Explanation>,
     /// From when the version that governs the clock is in force.
@@ -77,6 +83,44 @@ pub struct Said {
     /// Index in [`Run::said`] of what it takes back.
     pub retracts: Option<usize>,
     pub reason: Option<&'static str>,
+}
+
+impl Said {
+    /// Of a lead; what speaks of a clock adds it.
+    fn new(kind: &'static str, time: Timestamp, lead_id: &str, instant: Instant, effective_from: Timestamp) -> Self {
+        Said {
+            input: instant.input,
+            kind,
+            time,
+            as_of: instant.at,
+            lead_id: lead_id.to_owned(),
+            sla: String::new(),
+            family: usize::MAX,
+            cycle: 0,
+            start: time,
+            ordinal: 0,
+            target: String::new(),
+            owner: None,
+            team: None,
+            due_at: None,
+            remaining_ms: None,
+            previous_due_at: None,
+            found_late: None,
+            rung: None,
+            valid_until: None,
+            step: None,
+            stopped_at: None,
+            open_ms: None,
+            open_ms_by_owner: BTreeMap::new(),
+            pause: None,
+            disposition: None,
+            watched: BTreeMap::new(),
+            explanation: None,
+            effective_from,
+            retracts: None,
+            reason: None,
+        }
+    }
 }
 
 /// A clock as reports count it.
@@ -111,6 +155,10 @@ pub struct Lead {
     /// At the last step nothing was told, as its state was not known.
     pub silent: bool,
     pub ledger: Ledger,
+    /// What was done to it by its holders, as of the last step.
+    pub acts: Vec<Act>,
+    /// Facts up to this instant are folded: nothing can be inserted among them.
+    pub folded: Option<Timestamp>,
 }
 
 impl Lead {
@@ -118,25 +166,45 @@ impl Lead {
         let known = self.facts.iter().take_while(|fact| fact.time <= at).count();
         &self.facts[..known]
     }
+
+    /// More settled facts than `most` are not kept one by one: the oldest are folded, so that half as many stay. Those of one
+    /// instant go together or not at all, unless they alone are too many.
+    fn fold(&mut self, at: Timestamp, most: usize) {
+        loop {
+            let unfolded = |fact: &&Seen| self.folded.is_none_or(|until| fact.time > until);
+            let times: Vec<Timestamp> = self.known(at).iter().filter(unfolded).map(|fact| fact.time).collect();
+            if times.len() <= most {
+                return;
+            }
+            let mut going = times.len() - most / 2;
+            while going > 0 && times.get(going) == Some(&times[going - 1]) {
+                going -= 1;
+            }
+            self.folded = Some(if going == 0 { times[0] } else { times[going - 1] });
+        }
+    }
 }
 
 /// Everything that must have been told after `steps`, in order.
-pub fn run(policy: &Policy, future_tolerance_ms: i64, steps: &[Step]) -> Run {
+///
+/// `max_facts`: how many facts of a lead are kept one by one, where there is a cap.
+pub fn run(policy: &Policy, future_tolerance_ms: i64, max_facts: Option<usize>, steps: &[Step]) -> Run {
     let mut run = Run::default();
+    let mut alarms: Vec<Alarm> = Vec::new();
     let mut leads: BTreeMap<String, Lead> = BTreeMap::new();
     let mut accepted: BTreeSet<(String, String)> = BTreeSet::new();
     let mut last = Timestamp::MIN;
     for (input, step) in steps.iter().enumerate() {
         match step {
             Step::Watermark(watermark) => {
-                pass(policy, &mut leads, *watermark, input, &mut run.said);
+                pass(policy, &mut leads, (*watermark, input, max_facts), &mut alarms, &mut run.said);
                 last = *watermark;
                 run.answers.push(None);
             }
             Step::Record { append, event } => {
                 assert!(*append >= last, "a log is ordered by append time");
                 last = *append;
-                pass(policy, &mut leads, append.plus_ms(-1), input, &mut run.said);
+                pass(policy, &mut leads, (append.plus_ms(-1), input, max_facts), &mut alarms, &mut run.said);
                 let delivery = (event.source.to_string(), event.id.to_string());
                 if accepted.contains(&delivery) {
                     run.answers.push(Some(Answer::Duplicate));
@@ -146,8 +214,12 @@ pub fn run(policy: &Policy, future_tolerance_ms: i64, steps: &[Step]) -> Run {
                     run.answers.push(Some(Answer::Refused(reason)));
                     continue;
                 }
-                accepted.insert(delivery);
                 let name = event.lead_id.to_string();
+                if leads.get(&name).and_then(|lead| lead.folded).is_some_and(|until| event.time <= until) {
+                    run.answers.push(Some(Answer::Refused(Reason::TooOld)));
+                    continue;
+                }
+                accepted.insert(delivery);
                 let lead = leads.entry(name.clone()).or_default();
                 let place = lead.facts.iter().take_while(|fact| fact.time <= event.time).count();
                 lead.facts.insert(place, Seen { time: event.time, fact: event.fact.clone() });
@@ -155,6 +227,8 @@ pub fn run(policy: &Policy, future_tolerance_ms: i64, steps: &[Step]) -> Run {
                 tell::tell(policy, &name, lead, instant, &mut run.said);
                 lead.at = Some(*append);
                 lead.passed = Some(append.plus_ms(-1));
+                watch::look(policy, &mut leads, &name, instant, (&mut alarms, &mut run.said));
+                fold(&mut leads, &name, *append, max_facts);
                 run.answers.push(Some(Answer::Accepted));
             }
         }
@@ -166,7 +240,13 @@ pub fn run(policy: &Policy, future_tolerance_ms: i64, steps: &[Step]) -> Run {
 }
 
 /// Fires everything that is due by `until`, in order of (instant, lead id).
-fn pass(policy: &Policy, leads: &mut BTreeMap<String, Lead>, until: Timestamp, input: usize, said: &mut Vec<Said>) {
+fn pass(
+    policy: &Policy,
+    leads: &mut BTreeMap<String, Lead>,
+    (until, input, max_facts): (Timestamp, usize, Option<usize>),
+    alarms: &mut Vec<Alarm>,
+    said: &mut Vec<Said>,
+) {
     loop {
         let next = leads
             .iter()
@@ -179,6 +259,14 @@ fn pass(policy: &Policy, leads: &mut BTreeMap<String, Lead>, until: Timestamp, i
         tell::tell(policy, &name, lead, moment, said);
         lead.at = Some(instant);
         lead.passed = Some(instant);
+        watch::look(policy, leads, &name, moment, (alarms, said));
+        fold(leads, &name, instant, max_facts);
+    }
+}
+
+fn fold(leads: &mut BTreeMap<String, Lead>, name: &str, at: Timestamp, max_facts: Option<usize>) {
+    if let (Some(lead), Some(most)) = (leads.get_mut(name), max_facts) {
+        lead.fold(at, most);
     }
 }
 

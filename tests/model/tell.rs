@@ -45,6 +45,7 @@ struct Memory {
     breached: Option<usize>,
     outcome: Option<usize>,
     steps: BTreeMap<String, usize>,
+    ping_pong: Option<usize>,
     /// Steps passed over by a collapse.
     passed_over: BTreeSet<String>,
     /// The deadline as derived last, and the watermark at which it became so.
@@ -63,7 +64,7 @@ struct Memory {
 impl Memory {
     fn claims(&self) -> Vec<usize> {
         let mut claims: Vec<usize> = self.started.into_iter().chain(self.breached).chain(self.outcome).collect();
-        claims.extend(self.steps.values());
+        claims.extend(self.steps.values().copied().chain(self.ping_pong));
         claims.sort_unstable_by(|a, b| b.cmp(a));
         claims
     }
@@ -97,6 +98,7 @@ enum Slot {
     Started,
     Breached,
     Outcome,
+    PingPong,
     Step(String),
 }
 
@@ -119,11 +121,6 @@ impl Teller<'_> {
         let due_at = clock.due.filter(|_| !paused);
         let remaining_ms = if paused { clock.remaining_ms.or(Some(0)) } else { clock.remaining_ms };
         Said {
-            input: self.instant.input,
-            kind,
-            time,
-            as_of: self.instant.at,
-            lead_id: self.lead_id.to_owned(),
             sla: clock.sla.clone(),
             family: clock.family,
             cycle: clock.cycle,
@@ -134,19 +131,7 @@ impl Teller<'_> {
             team: holder.team,
             due_at,
             remaining_ms,
-            previous_due_at: None,
-            found_late: None,
-            rung: None,
-            valid_until: None,
-            step: None,
-            stopped_at: None,
-            open_ms: None,
-            open_ms_by_owner: BTreeMap::new(),
-            pause: None,
-            explanation: None,
-            effective_from: clock.effective_from,
-            retracts: None,
-            reason: None,
+            ..Said::new(kind, time, self.lead_id, self.instant, clock.effective_from)
         }
     }
 
@@ -204,6 +189,7 @@ pub fn tell(policy: &Policy, lead_id: &str, lead: &mut Lead, instant: Instant, s
             Slot::Started => memory.started = Some(index),
             Slot::Breached => memory.breached = Some(index),
             Slot::Outcome => memory.outcome = Some(index),
+            Slot::PingPong => memory.ping_pong = Some(index),
             Slot::Step(text) => {
                 memory.steps.insert(text, index);
             }
@@ -308,6 +294,22 @@ fn settle(clock: &Clock, memory: &mut Memory, key: Key, teller: &mut Teller<'_>,
         };
         tell(outcome, Slot::Outcome);
     }
+    // Handed on more often than the policy allows; who held it first is no handover.
+    if let (Some((at, _)), Some(most), None) = (one_too_many(clock), clock.most_handovers, memory.ping_pong) {
+        let owners: Vec<&String> = clock.holders.iter().map(|(_, owner)| owner).collect();
+        let watched = [
+            ("handovers", (owners.len() - 1).to_string()),
+            ("more_than", most.to_string()),
+            ("owners", serde_json::to_string(&owners).expect("JSON")),
+        ];
+        let handed_on = Said { due_at: clock.due, remaining_ms: None, ..notice("watch.ping_pong", *at) };
+        tell(Said { watched: watched.into(), ..handed_on }, Slot::PingPong);
+    }
+}
+
+/// The handover that is one too many.
+fn one_too_many(clock: &Clock) -> Option<&(Timestamp, String)> {
+    clock.holders.get(clock.most_handovers? as usize + 1)
 }
 
 /// Retracts what these facts disprove, the last told first.
@@ -333,6 +335,10 @@ fn take_back(clock: &Clock, memory: &mut Memory, at: Timestamp, teller: &mut Tel
     {
         taken.push((index, "corrected"));
         memory.breached = None;
+    }
+    if let Some(index) = memory.ping_pong.filter(|_| one_too_many(clock).is_none()) {
+        taken.push((index, "corrected"));
+        memory.ping_pong = None;
     }
     for (text, instant) in &clock.steps {
         let would_be = breach_stands

@@ -264,6 +264,39 @@ fn a_lead_whose_events_have_a_gap() {
 }
 
 #[test]
+fn a_lead_handed_on_too_often_and_one_too_many_of_its_owner() {
+    let watch = r#"
+[watch]
+ping_pong = { more_than = 2 }
+mass_disposition = { more_than = 2, within = "10 minutes" }
+"#;
+    plays(&policy(&format!("{HEAD}{DISPOSITION}{watch}")), "watched", |t| {
+        t.at("2 13:00", hot("ana")).at("2 13:10", assigned("bruno")).at("2 13:20", assigned("ana"));
+        t.at("2 13:25", assigned("clara"));
+        for other in ["L2", "L3"] {
+            t.at("2 13:26", assigned("clara").of(other)).at("2 13:28", status("unsuitable").of(other));
+        }
+        let view = json_of(&t.lead("L1"));
+        assert_eq!(view["clocks"][0]["why"]["ping_pong"], json!({"at": "2026-03-02T13:25:00Z", "more_than": 2}));
+        assert_eq!(view["mass_dispositions"], Value::Null);
+        t.at("2 13:30", status("unsuitable")).until("2 14:00");
+        let told = json!([{"at": "2026-03-02T13:30:00Z", "owner": "clara", "disposition": "disqualified"}]);
+        assert_eq!(json_of(&t.lead("L1"))["mass_dispositions"], told);
+        assert_eq!(json_of(&t.lead("L2"))["mass_dispositions"], Value::Null);
+    });
+}
+
+#[test]
+fn handovers_that_were_told_and_are_no_more() {
+    let watch = "[watch]\nping_pong = { more_than = 1 }\n";
+    plays(&policy(&format!("{HEAD}{DISPOSITION}{watch}")), "handovers_taken_back", |t| {
+        t.at("2 13:00", hot("ana")).at("2 13:10", assigned("bruno")).at("2 13:20", assigned("ana"));
+        t.learnt("2 14:00", "2 13:15", status("qualified"));
+        assert_eq!(json_of(&t.lead("L1"))["clocks"][0]["why"]["ping_pong"], Value::Null);
+    });
+}
+
+#[test]
 fn a_lead_with_more_facts_than_are_kept_one_by_one() {
     plays(&policy(&format!("{HEAD}{DISPOSITION}")), "folded", |t| {
         t.at("2 13:00", hot("ana"));

@@ -1,7 +1,8 @@
 //! Games that people play are told, not punished (SEMANTICS §4): thresholds in `[watch]` of the policy.
 
-use crate::timeline::{DISPOSITION, HEAD, Timeline, assigned, parse_policy, play, play_with, status};
+use crate::timeline::{DISPOSITION, HEAD, Timeline, assigned, parse_policy, play, play_with, status, tell};
 use plazo::policy::{self, Policy};
+use serde_json::json;
 
 fn watched(limits: &str) -> String {
     format!("{DISPOSITION}\n[watch]\n{limits}\n")
@@ -136,6 +137,36 @@ fn other_owners_other_dispositions_nobody_and_one_lead_twice_do_not_count() {
         assert_eq!(t.fresh(&["met", "started"]), [""; 0]);
         t.at("2 10:07", status("unsuitable").of("L5"));
         assert_eq!(t.fresh(&["met"]), ["2 10:07 mass_disposition L5 by ana 3 disqualified since 2 10:02"]);
+    });
+}
+
+#[test]
+fn of_a_lead_whose_state_is_not_known_no_burst_is_told_either_and_its_act_counts() {
+    play(&mass(), |t| {
+        given(t);
+        t.at("2 10:00", status("unsuitable").of("L2")).at("2 10:01", status("unsuitable").of("L3"));
+        t.at("2 10:03", tell("lead.gap", json!({})));
+        t.learnt("2 10:04", "2 10:02", status("unsuitable"));
+        assert_eq!(t.fresh(&["met"]), [""; 0]);
+        t.at("2 10:05", status("unsuitable").of("L4"));
+        assert_eq!(t.fresh(&["met"]), ["2 10:05 mass_disposition L4 by ana 3 disqualified since 2 10:01"]);
+        t.at("2 10:06", status("unsuitable"));
+        assert_eq!(t.fresh(&["met"]), [""; 0]);
+    });
+}
+
+#[test]
+fn a_burst_stands_among_the_other_notices_by_its_instant() {
+    play(&mass(), |t| {
+        given(t);
+        t.at("2 10:00", status("unsuitable").of("L2")).at("2 10:01", status("unsuitable").of("L3"));
+        t.at("2 10:04", status("working"));
+        t.fresh(&[]);
+        t.learnt("2 10:05", "2 10:02", status("unsuitable")).tells(&[
+            "2 10:02 met disposition#1 after 3720s by ana",
+            "2 10:02 mass_disposition by ana 3 disqualified since 2 10:00",
+            "2 10:04 started disposition#2 due 2 18:04",
+        ]);
     });
 }
 

@@ -1,22 +1,26 @@
-//! What any test writes, held against the schemas. For test targets to include.
+//! What any test writes, held against the files of `schemas/`, which another test compares with the types. For test targets to include.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use jsonschema::Validator;
-use plazo::schema;
 use serde_json::Value;
 
 fn validators() -> &'static BTreeMap<String, Validator> {
     static VALIDATORS: OnceLock<BTreeMap<String, Validator>> = OnceLock::new();
     VALIDATORS.get_or_init(|| {
-        let validator = |name: String| {
-            let schema = schema::find(&name).expect("a schema");
+        let folder = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas")).expect("schemas");
+        let validator = |file: std::io::Result<fs::DirEntry>| {
+            let path = file.expect("a file").path();
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let schema = serde_json::from_slice(&fs::read(&path).expect("a schema")).expect("JSON");
             let validator = jsonschema::options().should_validate_formats(true).build(&schema).expect("a valid schema");
             (name, validator)
         };
-        schema::names().into_iter().map(validator).collect()
+        folder.map(validator).collect()
     })
 }
 

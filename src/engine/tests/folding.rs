@@ -64,6 +64,35 @@ fn a_folded_clock_goes_on_and_is_told_as_ever() {
     assert_eq!(tell(Some(2)), tell(None));
 }
 
+/// Found by the model.
+#[test]
+fn of_targets_that_are_called_the_same_a_folded_clock_keeps_its_own() {
+    let policy = r#"
+[[sla]]
+name = "disposition"
+start = { on = "assigned" }
+stop = { disposition = "any" }
+pause = { status = ["on_hold"] }
+[[sla.target]]
+when = { source = "webinar" }
+within = "4 hours"
+calendar = "office"
+[[sla.target]]
+within = "4 hours"
+[[sla.reminder]]
+at = "75%"
+"#;
+    for max_facts in [None, Some(0)] {
+        let mut t = capped(policy, max_facts);
+        t.at("2 13:00", assigned("ana"))
+            .at("2 14:00", status("on_hold"))
+            .at("2 16:00", status("working"))
+            .until("3 00:00");
+        let last = t.news().split_off(3);
+        assert_eq!(last, ["2 18:00 reminder disposition#1 75% valid 2 19:00", "2 19:00 breached disposition#1 by ana"]);
+    }
+}
+
 #[test]
 fn facts_of_one_instant_are_folded_together_or_not_at_all() {
     let mut t = capped(DISPOSITION, Some(4));
