@@ -66,6 +66,13 @@ fn durations_are_read_in_the_measure_they_are_written_in() {
 }
 
 #[test]
+fn a_number_of_days_is_written_in_digits_alone() {
+    for text in ["+2 business days", "-1 days", "business days", "1.5 days", "end of +2 business days"] {
+        assert!(Duration::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn what_can_be_read_in_two_ways_is_refused_with_the_readings() {
     for (text, readings) in [
         ("2d", vec!["2 business days", "2 days"]),

@@ -571,7 +571,7 @@ pub fn busy() -> impl Strategy<Value = Vec<Record>> {
         0u8..5,
         wait,
         late,
-        prop_oneof![9 => assigned, 9 => changed, 1 => Just(Fact::new(FactKind::Gap))],
+        prop_oneof![12 => assigned, 8 => changed, 1 => Just(Fact::new(FactKind::Gap))],
         any::<bool>(),
     );
     let record =

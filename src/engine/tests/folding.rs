@@ -110,6 +110,32 @@ fn facts_of_one_instant_are_folded_together_or_not_at_all() {
 }
 
 #[test]
+fn the_first_of_the_folded_facts_stays_the_first() {
+    let mut t = capped(DISPOSITION, Some(2));
+    for hour in 10..16 {
+        t.at(&format!("2 {hour}:00"), call());
+    }
+    let folded = view(&t).folded.map(|folded| (folded.facts, folded.from));
+    assert_eq!(folded, Some((4, instant("2 10:00"))));
+}
+
+#[test]
+fn deliveries_of_the_newest_folded_facts_are_known_and_older_ones_are_too_old() {
+    let mut t = capped(DISPOSITION, Some(4));
+    let at = |number: usize| format!("2 {:02}:{:02}", number / 60, number % 60);
+    for number in 0..400 {
+        t.at(&at(number), call().id(&format!("call {number}")));
+    }
+    let mut again = |number: usize| t.tell("2 12:00", &at(number), call().id(&format!("call {number}")));
+    for known in [399, 397, 390, 250, 150] {
+        assert_eq!(again(known), Ok(Applied::Duplicate), "{known}");
+    }
+    for forgotten in [0, 50, 130] {
+        assert_eq!(again(forgotten), Err(Reason::TooOld), "{forgotten}");
+    }
+}
+
+#[test]
 fn what_is_still_ahead_is_never_folded() {
     let mut t = capped(DISPOSITION, Some(2));
     for minute in 1..6 {

@@ -47,6 +47,21 @@ fn steps_follow_the_breach_in_business_time_until_the_clock_stops() {
 }
 
 #[test]
+fn case_19_a_pause_at_the_deadline_holds_the_steps_after_the_breach_and_not_the_one_with_it() {
+    both(LADDER, |t| {
+        t.at("2 09:00", assigned("ana")).at("2 13:00", status("on_hold")).until("4 09:00");
+        assert_eq!(
+            t.news()[1..],
+            [
+                "2 13:00 paused disposition#1 left 0s",
+                "2 13:00 breached disposition#1 by ana",
+                "2 13:00 escalated disposition#1 step 1",
+            ]
+        );
+    });
+}
+
+#[test]
 fn case_10_and_44_a_pause_after_the_breach_holds_the_ladder_and_keeps_what_remained() {
     both(LADDER, |t| {
         t.at("2 09:00", assigned("ana")).at("2 14:00", status("on_hold")).until("4 09:00");

@@ -128,6 +128,65 @@ fn a_stale_lead_says_so_and_is_never_forgotten() {
 }
 
 #[test]
+fn the_first_of_several_gaps_says_since_when_and_an_ended_clock_is_known_all_the_same() {
+    both(&policy(), |t| {
+        t.at("2 10:00", assigned("ana")).at("2 10:30", status("nurture")).at("2 10:40", status("working"));
+        t.at("2 11:00", gap()).at("2 12:00", gap());
+        let record = t.shard.lead("L1").expect("a lead");
+        let view = inspect(t.shard.rules(), record, t.shard.watermark()).expect("a record");
+        assert_eq!(view.stale_since, Some(instant("2 11:00")));
+        let of_clocks: Vec<_> = view.clocks.iter().map(|clock| clock.stale_since).collect();
+        assert_eq!(of_clocks, [None, Some(instant("2 11:00"))]);
+    });
+}
+
+#[test]
+fn a_gap_at_the_instant_of_the_end_belongs_to_the_life_that_ended() {
+    both(&policy(), |t| {
+        t.at("2 10:00", assigned("ana")).at("2 11:00", deleted()).at("2 11:00", gap());
+        assert_eq!(t.shard.stale_leads(), 0);
+    });
+}
+
+#[test]
+fn clocks_that_ended_in_silence_are_told_though_their_facts_are_folded() {
+    let policy = "[[sla]]\nname = \"touch\"\nrecur = { activity = \"any\" }\nstart = { on = \"assigned\" }\nstop = { disposition = \"any\" }\n\
+                  [[sla.target]]\nwithin = \"8 hours\"\n";
+    let told = [None, Some(2)].map(|max_facts| {
+        let options = Options { future_tolerance_ms: 0, max_facts, ..Options::default() };
+        let mut t = Timeline::of(parse_policy(policy), options);
+        t.at("2 10:00", assigned("ana")).at("2 10:30", gap());
+        for hour in 11..18 {
+            t.at(&format!("2 {hour}:00"), call());
+        }
+        t.news();
+        t.at("2 18:00", status("nurture"));
+        t.news()
+    });
+    assert_eq!(told[0].len(), 15, "{:?}", told[0]);
+    assert_eq!(told[0], told[1]);
+}
+
+#[test]
+fn what_vanished_in_silence_is_taken_back_though_its_facts_are_folded() {
+    let told = [None, Some(2)].map(|max_facts| {
+        let options = Options { future_tolerance_ms: 0, max_facts, ..Options::default() };
+        let mut t = Timeline::of(parse_policy(&policy()), options);
+        t.at("2 10:00", assigned("ana")).at("2 11:00", gap());
+        t.news();
+        t.learnt("2 12:00", "2 09:00", assigned("bia"));
+        assert_eq!(t.news(), [""; 0]);
+        t.at("2 12:30", status("working"));
+        t.news()
+    });
+    assert_eq!(
+        told[0],
+        ["2 10:00 retracted disposition#2 started (clock_withdrawn)", "2 09:00 started disposition#1 due 2 17:00"]
+    );
+    assert_eq!(told[0], told[1]);
+}
+
+#[test]
 fn a_folded_gap_is_not_forgotten() {
     let options = Options { future_tolerance_ms: 0, max_facts: Some(2), ..Options::default() };
     let mut t = Timeline::of(parse_policy(&policy()), options);
