@@ -66,6 +66,23 @@ fn durations_are_read_in_the_measure_they_are_written_in() {
 }
 
 #[test]
+fn a_duration_is_written_as_it_is_read() {
+    for text in [
+        "4 business hours",
+        "90 minutes",
+        "30 business minutes",
+        "90 seconds",
+        "1.5 seconds",
+        "2 business days",
+        "30 days",
+        "end of business day",
+        "end of 2 business days",
+    ] {
+        assert_eq!(Duration::parse(text).map(|duration| duration.to_string()).as_deref(), Ok(text));
+    }
+}
+
+#[test]
 fn a_number_of_days_is_written_in_digits_alone() {
     for text in ["+2 business days", "-1 days", "business days", "1.5 days", "end of +2 business days"] {
         assert!(Duration::parse(text).is_err(), "{text}");

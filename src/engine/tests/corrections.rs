@@ -20,6 +20,17 @@ action = "reassign"
 "#;
 
 #[test]
+fn case_39_a_pause_learnt_after_the_clock_ended_in_it_is_not_told() {
+    both(DISPOSITION, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 12:00", status("qualified"));
+        t.news();
+        t.learnt("2 13:00", "2 11:00", status("on_hold"));
+        let told = t.news();
+        assert!(told.iter().all(|line| !line.contains("paused") && !line.contains("resumed")), "{told:?}");
+    });
+}
+
+#[test]
 fn case_12_a_late_stop_in_time_takes_breach_and_escalations_back_the_last_told_first() {
     both(LADDER, |t| {
         t.at("2 10:00", assigned("ana")).until("2 23:00");

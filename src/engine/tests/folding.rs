@@ -1,7 +1,7 @@
 //! A lead with very many facts (SEMANTICS §3, 12.42): the oldest are folded, and nothing that is told changes by it.
 
 use super::*;
-use crate::engine::record;
+use crate::engine::{Reading, record};
 
 /// Pauses, a ladder and reminders, so that a folded clock has something of everything.
 const LADDER: &str = r#"
@@ -166,6 +166,37 @@ fn cycles_and_counts_survive_clocks_that_are_dropped() {
     assert_eq!(u64::from(last.cycle), folded.clocks + view.clocks.len() as u64);
     assert_eq!(t.said.iter().filter(|said| said["type"] == "sla.started").count() as u32, last.cycle);
     assert!(t.said.iter().all(|said| said["type"] != "sla.retracted"));
+}
+
+#[test]
+fn clocks_that_are_dropped_are_counted_by_how_they_ended() {
+    let mut t = capped(DISPOSITION, Some(2));
+    for day in 2..22 {
+        t.at(&format!("{day} 08:00"), assigned("ana"));
+        // Met, met late, breached and then cancelled, cancelled.
+        match day % 4 {
+            0 => drop(t.at(&format!("{day} 09:00"), status("nurture"))),
+            1 => drop(t.at(&format!("{day} 20:00"), status("nurture"))),
+            2 => drop(t.at(&format!("{day} 20:00"), deleted())),
+            _ => drop(t.at(&format!("{day} 09:00"), deleted())),
+        }
+        if day % 4 < 2 {
+            t.at(&format!("{day} 23:00"), deleted());
+        }
+    }
+    let mut reading = Reading::default();
+    reading.read(t.shard.rules(), t.shard.lead("L1").expect("a lead"), t.shard.watermark()).expect("a record");
+    let mut all = reading.fold.dropped(0);
+    assert!(all.all() > 12, "{all:?}");
+    for clock in &reading.fold.clocks {
+        match Standing::of(clock) {
+            Standing::Met => all.met += 1,
+            Standing::MetLate => all.met_late += 1,
+            Standing::Breached => all.breached += 1,
+            _ => all.cancelled += 1,
+        }
+    }
+    assert_eq!((all.met, all.met_late, all.breached, all.cancelled), (5, 5, 5, 5));
 }
 
 /// Owners and pauses change hundreds of times in one clock: what each owner held it and when it is due stay exact.

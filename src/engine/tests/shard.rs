@@ -5,6 +5,24 @@ use crate::engine::Progress;
 use crate::engine::record::{FORMAT_VERSION, Lead, lead_id, next_due};
 
 #[test]
+fn open_clocks_stay_with_their_slas_under_a_policy_that_has_them_in_another_order() {
+    let other = DISPOSITION.replace("\"disposition\"", "\"touch\"").replace("\"assigned\"", "\"created\"");
+    let mut t = Timeline::new(&format!("{DISPOSITION}{other}"));
+    t.at("2 10:00", created()).at("2 10:00", assigned("ana"));
+    t.at("2 10:00", created().of("L2")).at("2 10:00", created().of("L3"));
+    let open = |t: &Timeline| -> Vec<(String, i64)> {
+        let counts = t.shard.open_clocks();
+        counts.iter().map(|open| (open.sla.clone(), open.count)).filter(|open| open.1 > 0).collect()
+    };
+    let before = open(&t);
+    assert_eq!(before.iter().map(|open| open.1).sum::<i64>(), 4);
+    t.shard.adopt(Arc::new(parse_policy(&format!("{other}{DISPOSITION}"))));
+    let mut after = open(&t);
+    after.reverse();
+    assert_eq!(after, before);
+}
+
+#[test]
 fn case_43_timers_of_one_instant_fire_by_lead_id_and_at_most_as_many_as_asked() {
     let mut t = Timeline::new(DISPOSITION);
     for lead in ["zeta", "alpha", "alphabet soup", "alphabet", "mu"] {
