@@ -108,7 +108,7 @@ impl Plan {
         if siblings.is_empty() {
             return Ok(());
         }
-        for (_, partition, end) in prober::ends(ends, &siblings)? {
+        for (_, partition, end) in prober::ends(ends, &siblings)?.into_iter().filter(|(_, _, end)| *end > 0) {
             let sibling = Plan { partition, ..self.clone() };
             // Each transaction rewrites the meta record, so that the first one found says it.
             let mut reading = sibling.begin()?;
