@@ -1,17 +1,18 @@
 //! How far the reading of a history has come, on a terminal.
 
 use std::cell::Cell;
+use std::fmt::Write;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-/// Of a file: by its bytes, as they are or packed.
+/// Of a file: by its bytes.
 const FILE: &str = "{bar:40} {percent:>3}% {bytes_per_sec} {eta} left";
 /// Of a stream nobody knows the length.
 const STREAM: &str = "{spinner} {bytes} {bytes_per_sec}";
 /// An export was read and put in order: by what is handed on.
-const IN_ORDER: &str = "{bar:40} {percent:>3}% in order of time {per_sec} {eta} left";
+const IN_ORDER: &str = "{bar:40} {percent:>3}% in order of time {rate} {eta} left";
 
 pub struct Progress {
     bar: ProgressBar,
@@ -39,7 +40,11 @@ impl Progress {
 
     fn style(&self, template: &str) {
         if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style);
+            let rate = |state: &ProgressState, out: &mut dyn Write| {
+                // The bar is for looking at.
+                let _ = write!(out, "{:.0}/s", state.per_sec());
+            };
+            self.bar.set_style(style.with_key("rate", rate));
         }
     }
 

@@ -15,7 +15,7 @@ const ZIP: [u8; 4] = *b"PK\x03\x04";
 /// What programs of offices write before a text.
 const UTF16: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 
-/// Hands the bytes of `path` (`-`: stdin) to `read`, unpacked. `bar` sees how many packed bytes were read.
+/// Hands the bytes of `path` (`-`: stdin) to `read`, unpacked. `bar` sees how many bytes were read: packed ones, of an archive those inside.
 ///
 /// # Errors
 /// Where the file cannot be opened, or is an archive of none or several files.
@@ -71,8 +71,7 @@ fn in_archive<T>(
         }
         error => HistoryError::Fault(format!("{file}: {error}")),
     };
-    bar.reset();
-    let mut archive = ZipArchive::new(bar.wrap_read(archive)).map_err(fault)?;
+    let mut archive = ZipArchive::new(archive).map_err(fault)?;
     let mut inside: Vec<(usize, String)> = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(fault)?;
@@ -83,7 +82,13 @@ fn in_archive<T>(
         }
     }
     match inside.as_slice() {
-        [(index, _)] => read(&mut archive.by_index(*index).map_err(fault)?),
+        [(index, _)] => {
+            let inside = archive.by_index(*index).map_err(fault)?;
+            // The list at the end was read first: what counts is the file inside.
+            bar.reset();
+            bar.set_length(inside.size());
+            read(&mut bar.wrap_read(inside))
+        }
         [] => Err(HistoryError::Fault(format!("{file}: the archive holds no file"))),
         several => {
             let names: Vec<&str> = several.iter().map(|(_, name)| name.as_str()).take(10).collect();
