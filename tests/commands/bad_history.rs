@@ -107,3 +107,26 @@ fn damage_to_a_trace_is_told_with_its_place_and_the_traces_before_and_after_coun
         assert_eq!(folder.replay("log.xes", &["--format", "xes", "--strict"]).status.code(), Some(1));
     }
 }
+
+#[test]
+fn a_history_that_is_something_else_says_what_to_do() {
+    let folder = Folder::new();
+    let told = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let utf16: Vec<u8> = "\u{feff}id,at\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    folder.write("office.csv", utf16);
+    folder.write("other.csv", "name,when\nL1,2026-01-01T00:00:00Z\n");
+    folder.write("map.toml", "layout = \"row_per_change\"\nlead = \"id\"\nchanged_at = \"at\"\n");
+    let of_map = ["--format", "csv", "--map", "map.toml"];
+    let office = folder.replay("office.csv", &of_map);
+    assert_eq!(office.status.code(), Some(1), "{office:?}");
+    assert!(
+        told(&office).starts_with("plazo: office.csv: the file is in UTF-16: expected UTF-8; `iconv"),
+        "{office:?}"
+    );
+    let other = folder.replay("other.csv", &of_map);
+    let lacks = "plazo: other.csv: the file has no column \"id\"\nother.csv: the file has no column \"at\"\n";
+    assert_eq!((other.status.code(), told(&other).as_str()), (Some(1), lacks));
+    let lines = folder.replay("other.csv", &[]);
+    assert!(lines.status.success(), "{lines:?}");
+    assert!(told(&lines).contains("plazo: other.csv: nothing in it could be used; --format names how"), "{lines:?}");
+}
