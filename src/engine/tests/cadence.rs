@@ -35,6 +35,17 @@ fn each_touch_meets_the_clock_and_starts_the_next_until_the_lead_is_disposed_of(
 }
 
 #[test]
+fn an_act_that_stops_a_cadence_starts_no_next_interval() {
+    both(&CADENCE.replace("stop = { disposition", "stop = { opportunity = true, disposition"), |t| {
+        t.at("2 10:00", assigned("ana")).at("2 20:00", opportunity());
+        assert_eq!(
+            t.news(),
+            ["2 10:00 started follow_up#1 due 3 10:00", "2 20:00 met follow_up#1 after 36000s by ana"]
+        );
+    });
+}
+
+#[test]
 fn a_touch_that_comes_too_late_is_met_late_and_the_cadence_goes_on() {
     both(CADENCE, |t| {
         t.at("2 10:00", assigned("ana")).at("3 12:00", call()).until("4 13:00");

@@ -164,6 +164,18 @@ fn case_8_restart_gives_the_new_owner_a_full_allowance_and_keeps_the_shares() {
 }
 
 #[test]
+fn shares_count_from_the_restart_whatever_was_paused_before_it() {
+    let restart = REMINDED.replace("pause =", "on_reassign = \"restart\"\npause =");
+    both(&restart, |t| {
+        t.at("2 09:00", assigned("ana")).at("2 10:00", status("on_hold")).at("2 11:00", status("working"));
+        t.at("2 13:30", assigned("bob"));
+        t.news();
+        t.until("3 00:00");
+        assert_eq!(t.news(), ["2 17:30 reminder disposition#1 50% valid 3 12:00"]);
+    });
+}
+
+#[test]
 fn continue_keeps_the_promise_when_the_owner_changes() {
     both(DISPOSITION, |t| {
         t.at("2 10:00", assigned("ana")).at("2 12:00", assigned("bob")).at("2 13:00", status("qualified"));
