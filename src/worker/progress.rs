@@ -15,7 +15,10 @@ use crate::time::Timestamp;
 /// A record that was read and waits for its turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queued<M> {
+    /// By which it is merged: its own append time, or the greatest before it in its partition since reading began.
     pub append: Timestamp,
+    /// Its own append time, which does not depend on where reading began.
+    pub stamp: Timestamp,
     pub offset: i64,
     pub record: M,
 }
@@ -107,10 +110,11 @@ impl<M> Progress<M> {
     pub fn push(&mut self, input: usize, append: Timestamp, offset: i64, record: M) -> bool {
         let skew_ms = self.skew_ms;
         let Some(input) = self.inputs.get_mut(input).filter(|input| offset >= input.read_to) else { return false };
-        let append = append.max(input.last_append);
+        let stamp = append;
+        let append = stamp.max(input.last_append);
         input.last_append = append;
         input.read_to = offset + 1;
-        input.queue.push_back(Queued { append, offset, record });
+        input.queue.push_back(Queued { append, stamp, offset, record });
         input.settle_ends(skew_ms);
         true
     }

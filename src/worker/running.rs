@@ -258,7 +258,7 @@ impl Running {
     fn apply(&mut self, inputs: &[String], input: usize, queued: Queued<Record>) {
         let topic = inputs.get(input).map_or("", String::as_str);
         let place = || format!("{topic}/{}/{}", self.partition, queued.offset);
-        let decoded = queued.record.decode(place, queued.append);
+        let decoded = queued.record.decode(place, queued.stamp);
         let kind = decoded.as_ref().ok().map(|event| event.fact.kind);
         let position = (input, u64::try_from(queued.offset).unwrap_or(0));
         let outcome = decoded.and_then(|event| self.shard.apply(&event, queued.append, position));

@@ -155,7 +155,7 @@ fn replay(world: &World, partition: i32, until: Timestamp) -> Replayed {
         let place = || format!("{}/{partition}/{offset}", INPUT_NAMES[input]);
         let own = Record { key: record.key.clone(), payload: record.value.clone(), headers: record.headers.clone() };
         let position = (input, offset.unsigned_abs());
-        let outcome = own.decode(place, append).and_then(|event| shard.apply(&event, append, position));
+        let outcome = own.decode(place, record.append).and_then(|event| shard.apply(&event, append, position));
         if let Err(rejection) = outcome {
             dead.push((input, offset, rejection.reason.name()));
         }
