@@ -1,8 +1,9 @@
 //! The leads of one input partition, their timers, watermark and positions. No IO, no clock, no async.
 //!
 //! A shell calls [`Shard::apply`] and [`Shard::advance`], makes what [`Shard::turn`] and [`Shard::changed`] say durable in one
-//! transaction, and answers with [`Shard::commit`] or [`Shard::undo`]. What a turn says depends on the log alone, never on
-//! how the log is cut into turns: each fact is settled at its append time, each timer at its due instant.
+//! transaction, and answers with [`Shard::commit`] or [`Shard::undo`]. What is said depends on the log alone, never on how the log
+//! is cut into turns: each fact is settled at its append time, each timer at its due instant. Only which of two leads is told
+//! first, and `as_of.offsets`, depend on the turns, where timers are left for a later one.
 
 mod restore;
 
@@ -214,7 +215,7 @@ impl Shard {
             known.1 = position;
         }
         admit(&self.rules, self.options, event, at)?;
-        self.arrive(at).map_err(|error| damaged(event, &error))?;
+        self.arrive(at);
         let lead_id = event.lead_id.as_ref();
         let delivery = delivery_hash(&event.source, &event.id);
         let slot = self.leads.find(lead_id);
@@ -261,13 +262,13 @@ impl Shard {
 
     /// Leads whose facts were told ahead of a time that has come by now are settled first, so that what is watched over many leads
     /// sees their acts in order, whatever timers of others are left.
-    fn arrive(&mut self, at: Timestamp) -> Result<(), RecordError> {
+    fn arrive(&mut self, at: Timestamp) {
         while let Some(&(time, slot)) = self.ahead.first().filter(|(time, _)| *time < at) {
             self.ahead.pop_first();
             self.turn.arrived.push((time, slot));
-            self.pass(slot, time.plus_ms(1))?;
+            // As with a timer: damage of its record is a fault of memory, and not that of the event at hand.
+            let _kept = self.pass(slot, time.plus_ms(1));
         }
-        Ok(())
     }
 
     /// Tells what this lead had due before `at`, each at its own instant. The slot, unless the lead was forgotten.
