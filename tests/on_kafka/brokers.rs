@@ -1,5 +1,8 @@
 //! Brokers that go, come back, and end transactions on their own.
 
+use std::sync::mpsc::channel;
+use std::thread;
+
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -9,6 +12,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use plazo::config::{Kafka, Protocol, Topics};
 use plazo::worker::transaction::{Outgoing, Transactions, Trouble};
 
+use crate::kafka::BOUND;
 use crate::kafka::broker::Broker;
 use crate::kafka::crm::{Traffic, seeded};
 use crate::kafka::site::{OpenTransaction, Site};
@@ -156,9 +160,20 @@ fn offsets_that_a_lost_coordinator_never_takes_cost_their_producer_and_not_the_w
     let mut transactions = Transactions::new(std::sync::Arc::new(kafka), "lost", 0);
     let mut offsets = TopicPartitionList::new();
     offsets.add_partition_offset("copies", 0, Offset::Offset(0)).expect("an offset");
-    let record = Outgoing { topic: "copies", partition: Some(0), key: None, value: Some(b"1"), headers: &[] };
-    let mut write =
-        || transactions.write(&offsets, consumer.group_metadata().expect("a group"), |writing| writing.send(&record));
+    let (ask, asked) = channel();
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        let record = Outgoing { topic: "copies", partition: Some(0), key: None, value: Some(b"1"), headers: &[] };
+        for () in asked {
+            let group = consumer.group_metadata().expect("a group");
+            let outcome = transactions.write(&offsets, group, |writing| writing.send(&record));
+            tell.send(outcome).expect("a test that waits");
+        }
+    });
+    let write = || {
+        ask.send(()).expect("a thread that writes");
+        told.recv_timeout(BOUND).expect("the writer comes back")
+    };
     assert_eq!(write(), Ok(()));
     mock.broker_down(2).expect("it goes");
     let lost = write();
