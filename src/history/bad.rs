@@ -41,6 +41,9 @@ impl BadLines {
 
     /// For people: the first bad lines with their places, then how many there are by reason.
     pub fn lines(&self) -> Vec<String> {
+        if self.all == 0 {
+            return vec![format!("{}: there is no event in it", self.file)];
+        }
         if self.bad == 0 {
             return Vec::new();
         }
@@ -49,17 +52,17 @@ impl BadLines {
         if more > 0 {
             lines.push(format!("{}: {more} more; --rejected FILE has all of them", self.file));
         }
-        if self.bad == self.all {
-            lines.push(format!("{}: nothing in it could be used; --format names how it is written", self.file));
-        }
         let reasons: Vec<String> = self.reasons.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
         let (events, were) = if self.bad == 1 { ("event", "was") } else { ("events", "were") };
         lines.push(format!("{} {events} {were} refused: {}", self.bad, reasons.join(", ")));
         lines
     }
 
-    /// Whether more than `most_ppm` millionths are bad: then what, for people.
+    /// Whether all are bad, or more than `most_ppm` millionths: then what, for people.
     pub fn too_many(&self, most_ppm: u32) -> Option<String> {
+        if self.bad == self.all && self.any() {
+            return Some(format!("{}: nothing in it could be used; --format names how it is written", self.file));
+        }
         let over = u128::from(self.bad) * 1_000_000 > u128::from(self.all) * u128::from(most_ppm);
         over.then(|| {
             let most = f64::from(most_ppm) / 10_000.0;

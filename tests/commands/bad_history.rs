@@ -127,6 +127,12 @@ fn a_history_that_is_something_else_says_what_to_do() {
     let lacks = "plazo: other.csv: the file has no column \"id\"\nother.csv: the file has no column \"at\"\n";
     assert_eq!((other.status.code(), told(&other).as_str()), (Some(1), lacks));
     let lines = folder.replay("other.csv", &[]);
-    assert!(lines.status.success(), "{lines:?}");
+    assert_eq!(lines.status.code(), Some(1), "{lines:?}");
     assert!(told(&lines).contains("plazo: other.csv: nothing in it could be used; --format names how"), "{lines:?}");
+    folder.write("empty.ndjson", "");
+    let empty = folder.replay("empty.ndjson", &[]);
+    assert_eq!(
+        (empty.status.code(), told(&empty).as_str()),
+        (Some(0), "plazo: empty.ndjson: there is no event in it\n")
+    );
 }
