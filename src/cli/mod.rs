@@ -65,6 +65,10 @@ enum Command {
 }
 
 pub fn run(cli: Cli) -> ExitCode {
+    use Command::{DeadLetters, Load, Report, Topics};
+    if matches!(cli.command, DeadLetters(_) | Load(_) | Report(_) | Topics(_)) {
+        tell_warnings();
+    }
     match cli.command {
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(&args),
@@ -82,6 +86,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Topics(args) => topics::run(&args),
     }
+}
+
+/// What clients of Kafka complain of, for people.
+fn tell_warnings() {
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN);
+    let _kept = log.without_time().with_target(false).with_ansi(false).try_init();
 }
 
 /// Prints one line of data. A reader that went away is no fault.

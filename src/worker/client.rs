@@ -1,6 +1,7 @@
 //! librdkafka's clients as this shell needs them, and what their callbacks say.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rdkafka::admin::AdminClient;
 use rdkafka::client::ClientContext;
@@ -8,9 +9,10 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::DeliveryResult;
+use rdkafka::metadata::Metadata;
 use rdkafka::producer::ProducerContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use rdkafka::types::RDKafkaRespErr;
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use tracing::{debug, info, warn};
 
 use crate::config::{Kafka, Protocol, TRANSACTION_TIMEOUT_MS};
@@ -57,13 +59,31 @@ pub fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
+/// A broker that cannot be reached is tried again; that one refuses who comes, or is not whom it should be, somebody must mend.
+pub fn error(error: &KafkaError, reason: &str) {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL | RDKafkaErrorCode::Resolve) => {
+            warn!("kafka client: {reason}");
+        }
+        _ => debug!(%error, "kafka client: {reason}"),
+    }
+}
+
+/// What the brokers say of a topic, or of all.
+///
+/// # Errors
+/// Where they do not answer; why is told, which a client that is not polled keeps to itself.
+pub fn metadata(reader: &BaseConsumer<LogContext>, topic: Option<&str>, patience: Duration) -> KafkaResult<Metadata> {
+    reader.fetch_metadata(topic, patience).inspect_err(|_| while reader.poll(Duration::ZERO).is_some() {})
+}
+
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(%error, "kafka client: {reason}");
+        self::error(&error, reason);
     }
 }
 
@@ -73,7 +93,7 @@ impl ClientContext for LogContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(%error, "kafka client: {reason}");
+        self::error(&error, reason);
     }
 }
 

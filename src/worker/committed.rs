@@ -20,7 +20,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// # Errors
 /// Where the brokers do not answer, or have no such topic.
 pub fn ends(reader: &BaseConsumer<LogContext>, topic: &str) -> KafkaResult<BTreeMap<i32, (i64, i64)>> {
-    let metadata = reader.fetch_metadata(Some(topic), PATIENCE)?;
+    let metadata = client::metadata(reader, Some(topic), PATIENCE)?;
     let known = metadata.topics().first().filter(|topic| topic.error().is_none());
     let known = known.ok_or(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition))?;
     let mut ends = BTreeMap::new();

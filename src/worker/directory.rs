@@ -88,7 +88,7 @@ impl Directory {
     fn read(&self, kafka: &Kafka, client_id: &str, stop: &AtomicBool) -> KafkaResult<()> {
         let reader: BaseConsumer<LogContext> = client::reader(kafka, client_id, "read_committed")?;
         let topic = &kafka.topics.instances;
-        let metadata = reader.fetch_metadata(Some(topic), PATIENCE)?;
+        let metadata = client::metadata(&reader, Some(topic), PATIENCE)?;
         let known = metadata.topics().first().filter(|topic| topic.error().is_none());
         let known = known.ok_or(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition))?;
         let partitions = known.partitions().iter().map(|partition| (topic.clone(), partition.id(), Offset::Beginning));

@@ -23,7 +23,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use serde::Deserialize;
 use tokio::sync::oneshot;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::dead_letters::{CUT, DETAIL, REASON, TOPIC};
 use super::running::MAX_EVENT_BYTES;
@@ -107,7 +107,7 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        debug!(%error, "kafka client: {reason}");
+        client::error(&error, reason);
     }
 }
 

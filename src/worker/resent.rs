@@ -139,7 +139,7 @@ impl ClientContext for Watch {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, "kafka client: {reason}");
+        client::error(&error, reason);
     }
 
     /// What cannot be read is as good as not told.

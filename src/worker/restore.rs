@@ -88,7 +88,7 @@ impl Plan {
     /// Whether the inputs have the partitions that this process began with.
     fn judge_inputs(&self, consumer: &BaseConsumer<LogContext>) -> Result<(), RestoreFault> {
         for input in &self.kafka.inputs {
-            let metadata = consumer.fetch_metadata(Some(input), REQUEST_PATIENCE)?;
+            let metadata = client::metadata(consumer, Some(input), REQUEST_PATIENCE)?;
             let count: usize = metadata.topics().iter().map(|topic| topic.partitions().len()).sum();
             let begun_with = self.partitions;
             if count > 0 && count != begun_with as usize {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::client::{self, LogContext};
@@ -173,7 +172,7 @@ fn counts(
     reader: &rdkafka::consumer::BaseConsumer<LogContext>,
     kafka: &Kafka,
 ) -> Result<BTreeMap<String, u32>, KafkaError> {
-    let metadata = reader.fetch_metadata(None, PATIENCE)?;
+    let metadata = client::metadata(reader, None, PATIENCE)?;
     let ours = uses(kafka);
     let known = metadata.topics().iter().filter(|topic| topic.error().is_none() && !topic.partitions().is_empty());
     let of = known.map(|topic| (topic.name().to_owned(), topic.partitions().len() as u32));

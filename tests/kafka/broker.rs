@@ -61,7 +61,7 @@ struct Node {
 
 /// A further way in.
 struct Entrance {
-    /// `PLAINTEXT` or `SSL`.
+    /// A `security.protocol`, in capitals.
     protocol: &'static str,
     /// The port that clients are told, where it is another one than the broker's.
     told: Option<u16>,
@@ -113,9 +113,9 @@ impl Broker {
         Self::in_folder(1, folder.path().to_owned(), Some(folder), Some(entrance))
     }
 
-    /// One node, and the port on which it speaks TLS by these settings.
-    pub fn with_tls(settings: String) -> (Self, u16) {
-        let broker = Self::with_entrance(Entrance { protocol: "SSL", told: None, settings });
+    /// One node, and the port on which it speaks another `security.protocol` than `PLAINTEXT`, by these settings.
+    pub fn speaking(protocol: &'static str, settings: String) -> (Self, u16) {
+        let broker = Self::with_entrance(Entrance { protocol, told: None, settings });
         let port = broker.entrance.expect("an entrance");
         (broker, port)
     }

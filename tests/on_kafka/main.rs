@@ -15,6 +15,7 @@ mod members;
 mod outage;
 mod reload;
 mod report;
+mod sasl;
 mod standing;
 mod stopping;
 #[cfg(feature = "tls")]

@@ -38,7 +38,7 @@ fn an_engine_does_its_work_over_tls_and_believes_no_other_broker() {
         "ssl.keystore.type=PKCS12\nssl.keystore.location={}\nssl.keystore.password={PASSWORD}\nssl.key.password={PASSWORD}\n",
         store.display()
     );
-    let (broker, port) = Broker::with_tls(settings);
+    let (broker, port) = Broker::speaking("SSL", settings);
     let mut site = Site::named(&broker, "tls", &policy(3));
     site.address = format!("127.0.0.1:{port}");
     site.properties.clear();
