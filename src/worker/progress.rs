@@ -350,6 +350,20 @@ mod tests {
     }
 
     #[test]
+    fn a_record_keeps_its_own_append_time_whatever_was_read_before_it() {
+        let stamps = |appended: &[i64]| {
+            let mut one = Progress::new(&[0], 0);
+            for (append, offset) in appended.iter().zip(0..) {
+                one.push(0, at(*append), offset, ());
+            }
+            let popped = std::iter::from_fn(|| one.pop());
+            popped.map(|(_, queued)| (queued.append, queued.stamp)).collect::<Vec<_>>()
+        };
+        assert_eq!(stamps(&[9, 4, 12]), [(at(9), at(9)), (at(9), at(4)), (at(12), at(12))]);
+        assert_eq!(stamps(&[4]), [(at(4), at(4))], "where reading began after the record of 9");
+    }
+
+    #[test]
     fn an_end_is_asked_for_only_when_something_waits_for_it() {
         let mut two = Progress::new(&[0, 0], 5);
         assert_eq!(two.wanted(None), Some(Timestamp::MIN), "nothing is known yet");
