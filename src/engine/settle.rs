@@ -364,11 +364,13 @@ impl Diff<'_> {
         self.ping_pong(lead, index, clock, told);
     }
 
-    /// Told once a clock, when the handover that is one too many is known; taken back where facts leave no such handover.
+    /// Told once a clock, when the handover that is one too many is known; taken back where facts leave no such handover. One that
+    /// is folded cannot be undone, and those before it may be summed up.
     fn ping_pong(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) {
         let more_than = self.rules.version(clock.version).watch.ping_pong;
         let one_too_many = more_than.and_then(|most| clock.handovers().nth(most as usize));
         let stands = told.ping_pong.is_some_and(|told| told.claim.stands);
+        let folded = told.ping_pong.is_some_and(|told| lead.folded_until().is_some_and(|until| told.at <= until));
         match one_too_many {
             Some((at, _)) if !stands => {
                 let known = told.ping_pong.get_or_insert(PingPongTold { at, claim: Claim::default() });
@@ -377,7 +379,7 @@ impl Diff<'_> {
                 let id = statement(lead, told_key(told), NoticeKind::PingPong, 0, count).id();
                 self.speech.say(Some(index), at, id, NoticeKind::PingPong, Said::Plain);
             }
-            None if stands => {
+            None if stands && !folded => {
                 let reason = "corrected";
                 Taking { lead, speech: self.speech, clock: Some(index), told, reason }.ping_pong();
             }

@@ -2,6 +2,7 @@
 
 mod bounded_pauses;
 mod cadence;
+mod condensing;
 mod corrections;
 mod cycles;
 mod folding;
