@@ -234,12 +234,29 @@ mod tests {
     }
 
     #[test]
+    fn what_must_be_escaped_is_found_wherever_it_stands() {
+        for length in 1..20 {
+            for place in 0..length {
+                for special in (0..0x20).chain([b'"', b'\\']) {
+                    let mut text = vec![b'~'; length];
+                    text[place] = special;
+                    assert!(needs_escape(&text), "{special} at {place} of {length}");
+                }
+            }
+            assert!(!needs_escape(&b"plain ASCII, a longer one"[..length]));
+        }
+    }
+
+    #[test]
     fn numbers_and_objects_are_json() {
         assert_eq!(written(&u64::MAX), u64::MAX.to_string());
         assert_eq!(written(&Seconds(1_500)), "1.5");
         assert_eq!(written(&Seconds(-2_000)), "-2");
         for ms in [0, 1, -1, 10, 120, 1_001, -99_990, i64::MAX, i64::MIN] {
             assert_eq!(written(&Seconds(ms)), crate::time::format_seconds(ms));
+        }
+        for ms in [0, 1_500, -2_000, 1, -1, 120, 99_990] {
+            assert_eq!(serde_json::to_string(&Seconds(ms)).expect("JSON"), written(&Seconds(ms)));
         }
         assert_eq!(written(&Object(&[(Cow::Borrowed("a"), 0u64), (Cow::Borrowed("b"), 10)])), "{\"a\":0,\"b\":10}");
         assert_eq!(written(&vec![None, Some(true)]), "[null,true]");

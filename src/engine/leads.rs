@@ -203,3 +203,75 @@ impl Leads {
         self.chunks.iter().flatten().filter_map(|record| record.as_deref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::engine::record::Lead;
+
+    fn record(lead_id: &str, due: i64) -> Box<[u8]> {
+        let (mut lead, mut bytes) = (Lead::default(), Vec::new());
+        lead.reset(lead_id);
+        lead.encode(Timestamp::from_ms(due), &mut bytes);
+        bytes.into()
+    }
+
+    #[test]
+    fn each_of_many_leads_has_a_place_of_its_own_and_one_that_went_leaves_it_to_the_next() {
+        let mut leads = Leads::default();
+        let mut slots = BTreeMap::new();
+        let count = 2 * CHUNK + 7;
+        for number in 0..count {
+            let id = format!("lead {number}");
+            let slot = leads.insert(&id, record(&id, number as i64));
+            assert_eq!((slot as usize, leads.scheduled(slot)), (number, Timestamp::MAX));
+            leads.set_scheduled(slot, Timestamp::from_ms(number as i64));
+            slots.insert(id, slot);
+        }
+        assert_eq!((leads.len(), leads.slots(), leads.records().count()), (count, 0..count as Slot, count));
+        for (id, &slot) in &slots {
+            assert_eq!((leads.find(id), leads.id(slot)), (Some(slot), id.as_str()));
+            assert_eq!(leads.scheduled(slot).ms(), i64::from(slot));
+            assert_eq!(leads.record(slot).map(record::next_due), Some(leads.scheduled(slot)));
+        }
+        let gone = [5, CHUNK, count - 1].map(|slot| slot as Slot);
+        for slot in gone {
+            let id = leads.id(slot).to_owned();
+            assert_eq!(leads.remove(slot), Some(record(&id, i64::from(slot))));
+            assert_eq!((leads.find(&id), leads.record(slot), leads.scheduled(slot)), (None, None, Timestamp::MAX));
+        }
+        assert_eq!((leads.len(), leads.records().count(), leads.slots()), (count - 3, count - 3, 0..count as Slot));
+        // The last that went first: as an undo needs it.
+        for (number, slot) in gone.into_iter().rev().enumerate() {
+            leads.put(&format!("new {number}"), record(&format!("new {number}"), 1));
+            assert_eq!(leads.find(&format!("new {number}")), Some(slot));
+        }
+        leads.put("new 0", record("new 0", 2));
+        assert_eq!((leads.len(), leads.find("lead 5")), (count, None));
+        assert_eq!(leads.record(gone[2]).map(record::next_due), Some(Timestamp::from_ms(2)));
+        leads.forget("new 0");
+        leads.forget("nobody");
+        assert_eq!((leads.len(), leads.find("new 0"), leads.is_empty()), (count - 1, None, false));
+        assert!(Leads::default().is_empty() && Leads::default().slots().is_empty());
+    }
+
+    #[test]
+    fn the_first_eight_bytes_of_ids_order_as_the_ids_do() {
+        let mut leads = Leads::default();
+        let ids = ["", "a", "a\u{1}", "aaaaaaaa", "aaaaaaab", "aaaaaaabc", "b", "é"];
+        let prefixes = ids.map(|id| {
+            let slot = leads.insert(id, record(id, 0));
+            leads.id_prefix(slot)
+        });
+        assert!(prefixes.is_sorted(), "{prefixes:?}");
+        assert_eq!(prefixes[4], prefixes[5]);
+        assert!(
+            prefixes[0] < prefixes[1]
+                && prefixes[1] < prefixes[2]
+                && prefixes[2] < prefixes[3]
+                && prefixes[3] < prefixes[4]
+        );
+    }
+}

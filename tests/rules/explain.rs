@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::timeline::{Timeline, activity, assigned, created, merged, play_with, status, tell, updated};
+use crate::timeline::{Timeline, activity, assigned, created, deleted, merged, play_with, status, tell, updated};
 use plazo::engine::LeadView;
 use plazo::explain;
 use plazo::language::Lang;
@@ -127,6 +127,7 @@ fn a_pause_over_a_holiday() {
         assert_eq!(why["pauses"][0]["status"], "on_hold");
         let score = json!({"key": "score", "asks": {"at_least": 80.0}, "value": "90", "holds": true});
         assert_eq!(why["targets"][1]["conditions"][0], score);
+        assert_eq!(json!([why["targets"][0]["chosen"], why["targets"][1]["chosen"]]), json!([false, true]));
         // What is counted is the allowance.
         let instant = |value: &Value| value.as_str().and_then(|text| text.parse().ok()).map(plazo::time::Timestamp::ms);
         let counted: i64 = why["counted"]
@@ -307,5 +308,57 @@ fn a_lead_with_more_facts_than_are_kept_one_by_one() {
             t.at(&format!("{day} 20:00"), status(if day % 2 == 0 { "qualified" } else { "working" }));
         }
         assert!(json_of(&t.lead("L1"))["folded"]["facts"].as_u64() > Some(5));
+    });
+}
+
+/// Facts of one instant: the one that starts the clock, and the one that ends it, whatever else is told of that instant.
+#[test]
+fn the_facts_that_started_and_ended_a_clock_are_named() {
+    let call = || activity("call");
+    let told_with = [created(), updated("source", "web"), assigned(""), tell("opportunity.created", json!({}))];
+    let ends = [("state", status("qualified")), ("act", call()), ("deleted", deleted()), ("merged", merged("L2"))];
+    for (start, started_by) in [
+        ("on = \"created\"", created()),
+        ("on = \"assigned\"", assigned("ana")),
+        ("on = \"opportunity\"", tell("opportunity.created", json!({}))),
+        ("status = [\"working\"]", status("working")),
+    ] {
+        for (what, ended_by) in &ends {
+            let stop = if *what == "act" { "activity = [\"call\"]" } else { "disposition = \"any\"" };
+            let sla = format!(
+                "[[sla]]\nname = \"sla\"\nstart = {{ {start} }}\nstop = {{ {stop} }}\n[[sla.target]]\nwithin = \"8 hours\"\n"
+            );
+            play_with(&policy(&format!("{HEAD}{sla}")), None, |t| {
+                let kind = |told: &crate::timeline::Told| told.kind().to_owned();
+                for other in
+                    told_with.iter().filter(|other| kind(other) != kind(&started_by) || start.contains("assigned"))
+                {
+                    t.at("2 13:00", other.clone());
+                }
+                if *what != "act" {
+                    t.at("2 13:00", call());
+                }
+                t.at("2 13:00", started_by.clone()).at("2 14:00", updated("source", "fair"));
+                t.at("2 14:00", ended_by.clone()).at("2 14:00", updated("source", "web"));
+                let why = &json_of(&t.lead("L1"))["clocks"][0]["why"];
+                let named = json!([why["started_by"]["kind"], why["started_by"]["owner"], why["ended_by"]["kind"]]);
+                let owner = if start.contains("assigned") { json!("ana") } else { Value::Null };
+                assert_eq!(named, json!([kind(&started_by), owner, kind(ended_by)]), "{start}, {what}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_touch_is_named_as_what_started_the_next_interval_of_a_cadence() {
+    let cadence = "[[sla]]\nname = \"sla\"\nstart = { status = [\"working\"] }\nstop = { disposition = \"any\" }\nrecur = { activity = \"any\" }\n\
+                   [[sla.target]]\nwithin = \"3 days\"\n";
+    play_with(&policy(&format!("{HEAD}{cadence}")), None, |t| {
+        t.at("2 13:00", status("working")).at("3 13:00", updated("source", "web")).at("3 13:00", activity("call"));
+        let lead = json_of(&t.lead("L1"));
+        let named = |clock: usize, by: &str| lead["clocks"][clock]["why"][by]["kind"].clone();
+        let call = "lead.activity";
+        assert_eq!(json!([named(0, "started_by"), named(0, "ended_by")]), json!(["lead.status_changed", call]));
+        assert_eq!(json!([named(1, "started_by"), named(1, "ended_by")]), json!([call, null]));
     });
 }

@@ -1,7 +1,7 @@
 //! Kinds of promises, who is credited, and leads that were forgotten (SEMANTICS §4, 12.4, 12.8, 12.24, 12.28, 12.31, 12.42).
 
 use crate::timeline::{
-    DISPOSITION, activity, assigned, created, one, opportunity, parse_policy, play, play_with, status,
+    DISPOSITION, activity, assigned, created, one, opportunity, parse_policy, play, play_with, status, updated,
 };
 use plazo::engine::Applied;
 use plazo::event::Reason;
@@ -30,6 +30,49 @@ fn a_breach_and_the_outcome_after_it_share_open_time_among_all_who_held_the_lead
         t.at("5 10:00", status("qualified").with("owner", "dee"));
         let by_owner = json!({"ana": 2 * HOUR, "bo": 5 * HOUR, "(none)": HOUR, "cy": 4 * HOUR});
         assert_eq!(shares(t.last("met_late")), json!(["bo", 12 * HOUR, by_owner]));
+    });
+}
+
+#[test]
+fn case_35_a_target_of_the_source_is_looked_at_again_only_when_its_attribute_speaks() {
+    let target = "when = { tier = \"gold\" }\nby = \"respond_by\"\n[[sla.target]]\nwithin = \"8 hours\"";
+    let policy = one("start = { on = \"assigned\" }\nstop = { disposition = \"any\" }", target);
+    play(&policy, |t| {
+        t.at("2 09:00", updated("respond_by", "2026-03-02T12:00:00Z")).at("2 10:00", assigned("ana"));
+        t.at("2 10:30", updated("tier", "gold")).at("2 10:40", updated("respond_by", "2026-03-02T12:00:00Z"));
+        t.tells(&["2 10:00 started sla#1 due 2 18:00"]);
+        t.at("2 10:50", updated("respond_by", "2026-03-02T13:00:00Z"));
+        t.tells(&["2 10:50 deadline_moved sla#1 due 2 13:00"]);
+    });
+}
+
+#[test]
+fn case_35_a_deadline_of_the_source_ten_years_ahead_is_the_farthest() {
+    let target =
+        "when = { respond_by = { present = true } }\nby = \"respond_by\"\n[[sla.target]]\nwithin = \"8 hours\"";
+    play(&one("start = { on = \"assigned\" }\nstop = { disposition = \"any\" }", target), |t| {
+        let by = |instant: &str| updated("respond_by", instant);
+        assert_eq!(t.hear("2 10:00", "2 10:00", by("2036-03-02T10:00:00.001Z")), Err(Reason::BadAttribute));
+        t.at("2 10:00", by("2036-03-02T10:00:00Z")).at("2 11:00", assigned("ana"));
+        t.tells(&["2 11:00 started sla#1 due 2036-03-02T10:00:00Z"]);
+    });
+}
+
+#[test]
+fn case_28_what_is_told_of_an_ended_clock_names_who_is_credited_and_its_start_who_held_the_lead_then() {
+    let policy = one("start = { on = \"created\" }\nstop = { disposition = \"any\" }", "within = \"8 hours\"");
+    let owners = |t: &crate::timeline::Timeline| -> Vec<Value> {
+        t.said.iter().map(|said| json!([said["type"], said["data"]["owner"]])).collect()
+    };
+    play(&policy, |t| {
+        t.at("2 10:00", created()).until("2 19:00");
+        t.learnt("2 19:00", "2 17:00", status("qualified").with("owner", "bo"));
+        let told = [("started", None), ("breached", None), ("retracted", Some("bo")), ("met", Some("bo"))];
+        assert_eq!(owners(t), told.map(|(kind, owner)| json!([format!("sla.{kind}"), owner])));
+    });
+    play(&policy, |t| {
+        t.at("2 10:00", created().with("status", "working")).at("2 10:00", status("qualified").with("owner", "bo"));
+        assert_eq!(owners(t), [json!(["sla.started", null]), json!(["sla.met", "bo"])]);
     });
 }
 

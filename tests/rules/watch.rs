@@ -107,6 +107,21 @@ fn one_owner_that_disqualifies_more_leads_within_the_time_is_told_once() {
 }
 
 #[test]
+fn that_it_was_told_stands_in_the_last_of_the_leads_for_as_long_as_the_time() {
+    play(&mass(), |t| {
+        given(t);
+        for (time, lead) in [("2 10:00", "L1"), ("2 10:01", "L2"), ("2 10:02", "L3")] {
+            t.at(time, status("unsuitable").of(lead));
+        }
+        t.at("2 10:11:59.999", assigned("bo").of("L3"));
+        assert_eq!(t.lead("L3").mass_dispositions.len(), 1);
+        t.at("2 10:12", assigned("cy").of("L3"));
+        assert_eq!(t.lead("L3").mass_dispositions.len(), 0);
+        assert!(["L1", "L2"].iter().all(|lead| t.lead(lead).mass_dispositions.is_empty()));
+    });
+}
+
+#[test]
 fn what_lies_the_whole_time_apart_is_not_within_it_and_after_it_a_burst_is_told_again() {
     play(&mass(), |t| {
         given(t);
@@ -195,6 +210,24 @@ fn a_disposition_told_ahead_counts_when_its_time_has_come() {
         assert_eq!(t.fresh(&["met"]), [""; 0]);
         t.until("2 10:01");
         assert_eq!(t.fresh(&["met"]), ["2 10:00 mass_disposition by ana 3 disqualified since 2 09:58"]);
+    });
+}
+
+#[test]
+fn a_disposition_told_ahead_counts_for_those_after_it_once_its_time_has_come_and_not_before() {
+    play(&mass(), |t| {
+        given(t);
+        t.learnt("2 09:40", "2 10:00", status("unsuitable")).at("2 09:57", status("unsuitable").of("L4"));
+        t.at("2 09:58", status("unsuitable").of("L2")).until("2 10:00");
+        assert_eq!(t.fresh(&["met"]), [""; 0]);
+        t.until("2 10:07:30");
+        assert_eq!(t.fresh(&["met"]), ["2 10:00 mass_disposition by ana 3 disqualified since 2 09:57"]);
+    });
+    play(&mass(), |t| {
+        given(t);
+        t.learnt("2 09:40", "2 10:00", status("unsuitable")).until("2 10:01");
+        t.at("2 10:02", status("unsuitable").of("L2")).at("2 10:03", status("unsuitable").of("L3"));
+        assert_eq!(t.fresh(&["met"]), ["2 10:03 mass_disposition L3 by ana 3 disqualified since 2 10:00"]);
     });
 }
 

@@ -113,6 +113,10 @@ impl Told {
         self.with("lead_id", lead)
     }
 
+    pub fn kind(&self) -> &str {
+        self.0["type"].as_str().expect("a type")
+    }
+
     /// One more thing that the same event says.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0["data"][name] = value.into();

@@ -88,6 +88,10 @@ fn case_12_a_late_pause_that_moves_the_deadline_past_the_watermark_takes_the_bre
         );
         t.learnt("2 19:40", "2 16:00", status("working"));
         assert_eq!(t.news(), ["2 16:00 resumed disposition#1 due 2 22:00"]);
+        let view =
+            inspect(t.shard.rules(), t.shard.lead("L1").expect("a lead"), t.shard.watermark()).expect("a record");
+        let states: Vec<&str> = view.clocks[0].escalations.iter().map(|step| step.state).collect();
+        assert_eq!(states, ["pending", "pending"], "what was taken back lies ahead again");
         t.until("2 22:01");
         assert_eq!(t.news(), ["2 22:00 breached disposition#1 by ana", "2 22:00 escalated disposition#1 step 1"]);
         assert_ne!(t.said[1]["id"], t.said[8]["id"], "a statement that becomes true again has a new id");
@@ -118,6 +122,9 @@ fn case_13_born_overdue_the_ladder_collapses_to_the_current_step() {
                 "2 22:00 escalated disposition#1 step 2",
             ]
         );
+        // What was passed over stays so.
+        t.at("3 09:30", call());
+        assert_eq!(t.news(), [""; 0]);
         t.learnt("3 10:00", "2 12:00", status("qualified"));
         assert_eq!(
             t.news(),
@@ -209,5 +216,51 @@ within = "8 hours"
         t.news();
         t.learnt("2 12:00", "2 09:00", created().attribute("source", "webinar"));
         assert_eq!(t.news(), ["2 09:00 deadline_moved disposition#1 left 3600s"]);
+    });
+}
+
+#[test]
+fn a_step_that_was_passed_over_is_told_where_a_correction_puts_it_ahead() {
+    both(LADDER, |t| {
+        t.learnt("3 09:00", "2 10:00", assigned("ana"));
+        assert_eq!(
+            t.news()[1..],
+            ["2 18:00 breached disposition#1 late by ana", "2 22:00 escalated disposition#1 step 2"]
+        );
+        t.learnt("3 09:10", "2 12:00", status("on_hold")).at("3 10:00", status("working"));
+        assert_eq!(
+            t.news(),
+            [
+                "2 22:00 retracted disposition#1 escalated (paused)",
+                "2 18:00 retracted disposition#1 breached (paused)",
+                "2 12:00 paused disposition#1 left 21600s",
+                "3 10:00 resumed disposition#1 due 3 16:00",
+            ]
+        );
+        t.until("3 21:00");
+        assert_eq!(
+            t.news(),
+            [
+                "3 16:00 breached disposition#1 by ana",
+                "3 16:00 escalated disposition#1 step 1",
+                "3 20:00 escalated disposition#1 step 2",
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_reminder_due_at_the_watermark_when_its_clock_is_derived_is_passed_over_whatever_else_falls_due_then() {
+    let touch = "[[sla]]\nname = \"touch\"\nstart = { on = \"assigned\" }\nstop = { activity = \"any\" }\n[[sla.target]]\nwithin = \"4 hours\"\n";
+    both(&format!("{DISPOSITION}[[sla.reminder]]\nat = \"50%\"\n{touch}"), |t| {
+        t.learnt("2 14:00", "2 10:00", assigned("ana")).until("2 15:00");
+        assert_eq!(
+            t.news(),
+            [
+                "2 10:00 started disposition#1 due 2 18:00",
+                "2 10:00 started touch#1 due 2 14:00",
+                "2 14:00 breached touch#1 late by ana",
+            ]
+        );
     });
 }

@@ -196,3 +196,38 @@ fn a_lead_whose_clock_would_start_before_the_first_version_has_no_promise() {
         assert_eq!(t.news(), ["3 03:00 started disposition#1 due 3 11:00"]);
     });
 }
+
+#[test]
+fn case_7_and_8_who_got_the_lead_while_it_was_stopped_holds_the_clock_that_runs_on() {
+    let policy = r#"
+[[sla]]
+name = "disposition"
+start = { on = "created" }
+stop = { disposition = "any" }
+reopen = "continue"
+on_reassign = "restart"
+[[sla.target]]
+within = "8 hours"
+"#;
+    both(policy, |t| {
+        t.at("2 10:00", created()).at("2 11:00", status("qualified")).at("2 12:00", assigned("ana"));
+        t.at("2 13:00", status("working"));
+        assert_eq!(
+            t.news(),
+            [
+                "2 10:00 started disposition#1 due 2 18:00",
+                "2 11:00 met disposition#1 after 3600s by -",
+                "2 11:00 retracted disposition#1 met (reopened)",
+            ]
+        );
+        t.at("2 14:00", assigned("bo"));
+        assert_eq!(t.news(), ["2 14:00 deadline_moved disposition#1 due 2 22:00"]);
+    });
+    // Where nobody got it meanwhile, the first owner restarts nothing.
+    both(policy, |t| {
+        t.at("2 10:00", created()).at("2 11:00", status("qualified")).at("2 13:00", status("working"));
+        t.news();
+        t.at("2 14:00", assigned("bo"));
+        assert_eq!(t.news(), [""; 0]);
+    });
+}

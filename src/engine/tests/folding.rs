@@ -301,3 +301,20 @@ fn under_an_edited_policy_what_is_folded_stays_as_it_was_decided() {
     // A promise that is no more is taken back.
     assert_eq!(edited("name = \"disposition\"", "name = \"other\""), ["sla.retracted \"2026-03-02T18:00:00Z\""]);
 }
+
+#[test]
+fn an_attribute_of_the_folded_facts_is_known_until_the_life_that_had_it_ends() {
+    let mut t = capped(DISPOSITION, Some(0));
+    let attribute = |t: &Timeline, name: &str| {
+        let lead = t.shard.decode("L1").expect("a lead");
+        lead.folded.as_ref().and_then(|folded| folded.attribute(&lead, name)).map(str::to_owned)
+    };
+    t.at("2 09:00", updated("source", "web"))
+        .at("2 10:00", updated("tier", "gold"))
+        .at("2 11:00", updated("tier", "silver"));
+    assert_eq!(attribute(&t, "source").as_deref(), Some("web"));
+    assert_eq!(attribute(&t, "tier").as_deref(), Some("silver"));
+    assert_eq!(attribute(&t, "score"), None);
+    t.at("2 12:00", deleted());
+    assert_eq!(attribute(&t, "source"), None);
+}

@@ -6,6 +6,7 @@ mod condensing;
 mod corrections;
 mod cycles;
 mod folding;
+mod ids;
 mod ladder;
 mod pauses;
 mod records;

@@ -116,6 +116,9 @@ fn no_damaged_record_panics_and_a_newer_layout_is_named() {
     }
     record[0] = FORMAT_VERSION + 1;
     assert_eq!(lead.decode(&record), Err(RecordError::NewerFormat(FORMAT_VERSION + 1)));
+    for (bytes, damaged) in [(&[][..], 0), (&[FORMAT_VERSION; 8], 0), (&[0; 100], 0), (&[FORMAT_VERSION; 9], 9)] {
+        assert_eq!(lead.decode(bytes), Err(RecordError::Damaged(damaged)));
+    }
 }
 
 proptest! {

@@ -166,3 +166,13 @@ fn another_policy_is_told_to_open_leads_and_no_instant_passes_by_it() {
     next.until("2 14:01");
     assert_eq!(next.news(), ["2 14:00 breached disposition#1 late by ana"]);
 }
+
+#[test]
+fn a_reminder_that_the_new_target_puts_before_the_change_is_shown_at_its_own_instant() {
+    let mut t = Timeline::new(RETARGETED);
+    t.at("2 10:00", assigned("ana")).at("2 10:10", status("on_hold")).at("2 10:20", status("working"));
+    t.at("2 13:00", updated("source", "webinar"));
+    let view = inspect(t.shard.rules(), t.shard.lead("L1").expect("a lead"), t.shard.watermark()).expect("a record");
+    let reminder = &view.clocks[0].reminders[0];
+    assert_eq!((reminder.time, reminder.state), (Some(instant("2 12:10")), "passed_over"));
+}

@@ -105,3 +105,12 @@ fn a_lead_stored_while_nothing_was_forgotten_gets_its_retention_at_the_restore()
     next.until("12 12:01");
     assert_eq!(next.shard.lead_count(), 0);
 }
+
+#[test]
+fn a_lead_that_a_fact_told_ahead_settles_is_kept_as_long_as_any() {
+    let mut t = timeline();
+    t.at("2 10:00", assigned("ana")).learnt("2 11:00", "2 11:30", status("nurture")).until("12 11:30");
+    assert_eq!(t.clocks("L1"), ["disposition#1 met"]);
+    t.until("12 11:31");
+    assert_eq!(t.shard.lead_count(), 0);
+}

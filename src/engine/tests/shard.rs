@@ -147,3 +147,37 @@ fn damaged_bytes_are_an_error_wherever_they_are_cut_or_changed() {
     newer[0] = FORMAT_VERSION + 1;
     assert_eq!(lead.decode(&newer), Err(crate::engine::RecordError::NewerFormat(FORMAT_VERSION + 1)));
 }
+
+#[test]
+fn a_fact_told_ahead_is_left_to_its_timer_where_nothing_is_watched_over_many_leads() {
+    let mut t = Timeline::new(DISPOSITION);
+    t.at("2 09:00", assigned("ana")).learnt("2 09:40", "2 10:00", status("unsuitable"));
+    t.news();
+    let mut event = created().of("L2").0;
+    (event.id, event.time) = (Cow::Borrowed("other"), instant("2 10:02"));
+    assert_eq!(t.shard.apply(&event, event.time, (0, 9)), Ok(Applied::Accepted));
+    t.collect();
+    assert_eq!(t.news(), [""; 0]);
+    t.until("2 10:02");
+    assert_eq!(t.news(), ["2 10:00 met disposition#1 after 3600s by ana"]);
+}
+
+#[test]
+fn reminders_that_are_passed_over_are_counted_and_not_told() {
+    let mut t = Timeline::new(&format!(
+        "{DISPOSITION}[[sla.reminder]]\nat = \"25%\"\n[[sla.reminder]]\nat = \"50%\"\n[[sla.reminder]]\nat = \"75%\"\n"
+    ));
+    // At 12:00, 14:00 and 16:00.
+    for (lead, append, passed_over) in
+        [("L1", "2 14:00", 2), ("L2", "2 14:01", 4), ("L3", "2 16:30", 7), ("L4", "2 16:31", 10)]
+    {
+        let mut event = assigned("ana").of(lead).0;
+        (event.id, event.time) = (Cow::Borrowed("one"), instant("2 10:00"));
+        assert_eq!(t.shard.apply(&event, instant(append), (0, 1)), Ok(Applied::Accepted));
+        assert_eq!(t.shard.turn().passed_over, passed_over);
+    }
+    t.collect();
+    assert_eq!(t.shard.turn().passed_over, 0);
+    let told: Vec<&Value> = t.said.iter().filter(|said| said["type"] == "sla.reminder").collect();
+    assert!(told.is_empty(), "{told:?}");
+}

@@ -242,3 +242,16 @@ within = "8 hours"
         assert_eq!(t.news(), ["2 10:00 deadline_moved disposition#1 due 2 11:00"]);
     });
 }
+
+#[test]
+fn case_6_and_28_of_the_acts_of_the_starting_instant_the_first_meets_the_clock_and_none_before_it_does() {
+    both(FIRST_TOUCH, |t| {
+        t.at("2 08:00", call().owner("ana")).at("2 10:00", call().owner("bo")).at("2 10:00", call().owner("caio"));
+        t.at("2 10:00", created());
+        assert_eq!(t.news(), ["2 10:00 started touch#1 due 2 11:00", "2 10:00 met touch#1 after 0s by ana"]);
+    });
+    both(FIRST_TOUCH, |t| {
+        t.at("2 08:00", call()).at("2 10:00", created());
+        assert_eq!(t.news(), ["2 10:00 started touch#1 due 2 11:00"]);
+    });
+}
