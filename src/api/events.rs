@@ -19,6 +19,8 @@ use crate::view::{Delivery, MAX_RESUBMIT, Parts, Pending, Receipt, Unavailable};
 
 /// A client that sends so slowly is cut off.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Events of one body: each may be refused at the length of its reason, and one of two bytes too.
+const MAX_EVENTS: usize = 50_000;
 /// The largest list of dead letters, in bytes.
 const MAX_LIST_BYTES: usize = 64 << 10;
 /// What the headers of an event in binary mode begin with.
@@ -104,13 +106,20 @@ fn split(headers: &HeaderMap, body: Bytes) -> Result<(Delivery, bool), Problem> 
     let whole: &[u8] = &body;
     let (parts, single) = match form {
         Form::One => (Parts::Structured(Vec::from([range(whole, whole)])), true),
-        Form::Lines => (Parts::Structured(event::lines(whole).map(|line| range(whole, line)).collect()), false),
+        Form::Lines => (
+            Parts::Structured(event::lines(whole).take(MAX_EVENTS + 1).map(|line| range(whole, line)).collect()),
+            false,
+        ),
         Form::Batch => match event::batch(whole) {
             Ok(events) => (Parts::Structured(events.into_iter().map(|event| range(whole, event)).collect()), false),
             Err(rejection) => (Parts::Unreadable(rejection), true),
         },
         Form::Binary => (Parts::Binary(ce_headers(headers, content_type)), true),
     };
+    if matches!(&parts, Parts::Structured(events) if events.len() > MAX_EVENTS) {
+        let detail = format!("expected at most {MAX_EVENTS} events in one body: send them in several");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    }
     Ok((Delivery { body, parts }, single))
 }
 

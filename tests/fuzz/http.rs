@@ -150,6 +150,9 @@ fn request(bytes: &[u8]) -> Option<Request<Body>> {
     request.body(Body::from(body)).ok()
 }
 
+/// To a body of 32 KiB, where each line of two bytes is refused with its reason.
+const MAX_ANSWER: usize = 4 << 20;
+
 /// Answers anything, and never with a fault of its own.
 pub fn answers(runtime: &tokio::runtime::Runtime, routes: &Router, bytes: &[u8]) {
     let Some(request) = request(bytes) else { return };
@@ -158,7 +161,7 @@ pub fn answers(runtime: &tokio::runtime::Runtime, routes: &Router, bytes: &[u8])
         assert_ne!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         let endless = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
         if !endless {
-            to_bytes(response.into_body(), 1 << 20).await.expect("an answer of bounded length");
+            to_bytes(response.into_body(), MAX_ANSWER).await.expect("an answer of bounded length");
         }
     });
 }

@@ -85,6 +85,20 @@ fn a_body_that_is_no_json_is_a_bad_request_and_kept() {
 }
 
 #[test]
+fn a_body_of_too_many_events_is_refused_as_a_whole() {
+    let directory = tempdir().unwrap();
+    let engine = Setup::new(directory.path()).start();
+    let lines = |count| "1\n".repeat(count);
+    let refused = engine.post(NDJSON, &lines(50_001));
+    assert_eq!(refused.status, 413, "{refused:?}");
+    assert_eq!(engine.get("/v1/dead-letters").json()["dead_letters"], serde_json::json!([]));
+    let answered = engine.post(NDJSON, &lines(50_000)).json();
+    assert_eq!(answered["rejected"].as_array().map(Vec::len), Some(50_000));
+    let array = format!("[{}1]", "1,".repeat(50_000));
+    assert_eq!(engine.post(BATCH, &array).status, 413);
+}
+
+#[test]
 fn sizes_and_types_are_limited() {
     let directory = tempdir().unwrap();
     let mut setup = Setup::new(directory.path());
