@@ -92,14 +92,10 @@ impl Calendar {
     /// # Errors
     /// [`NeverOpen`].
     pub fn compile(spec: Spec) -> Result<Self, NeverOpen> {
-        let first = NaiveDate::from_ymd_opt(FIRST_YEAR, 1, 1).unwrap_or_default();
-        let last = NaiveDate::from_ymd_opt(LAST_YEAR, 12, 31).unwrap_or_default();
+        let written = spec.weekly.iter().chain(spec.dates.values()).any(|hours| !hours.is_empty());
         let calendar = Calendar { spec, years: (0..YEARS).map(|_| OnceLock::new()).collect() };
         // Hours that lie in a gap of their date are written, but never open.
-        let opens = first.iter_days().take_while(|date| *date <= last).any(|date| {
-            !calendar.spec.hours_of(date).is_empty()
-                && date.iter_days().take(2).any(|shown| calendar.has_open_time(shown))
-        });
+        let opens = written && (0..YEARS).any(|index| !calendar.year(index).starts.is_empty());
         if opens { Ok(calendar) } else { Err(NeverOpen) }
     }
 
@@ -176,26 +172,14 @@ impl Calendar {
         Ok(sum)
     }
 
-    /// The interval that holds `instant` in its closure (its closing time included), else `None`.
-    fn around(&self, instant: Timestamp) -> Result<Option<(i64, i64)>, CalendarError> {
-        let index = year_of(instant)?;
-        let year = self.year(index);
-        let at = year.first_ending_after(instant.0);
-        if let (Some(&start), Some(&end)) = (year.starts.get(at), year.ends.get(at))
-            && start <= instant.0
-        {
-            return Ok(Some((start, end)));
-        }
-        if at > 0 && year.ends[at - 1] == instant.0 {
-            return Ok(Some((year.starts[at - 1], year.ends[at - 1])));
-        }
-        let before = index.checked_sub(1).filter(|_| at == 0).map(|index| self.year(index));
-        Ok(before.and_then(|year| Some((*year.starts.last()?, *year.ends.last().filter(|end| **end == instant.0)?))))
-    }
-
     fn is_open(&self, instant: Timestamp) -> Result<bool, CalendarError> {
         let year = self.year(year_of(instant)?);
         Ok(year.starts.get(year.first_ending_after(instant.0)).is_some_and(|start| *start <= instant.0))
+    }
+
+    /// Open, or the closing time of what was open until then.
+    fn is_open_or_bound(&self, instant: Timestamp) -> Result<bool, CalendarError> {
+        Ok(self.is_open(instant)? || (instant.0 > 0 && self.is_open(Timestamp(instant.0 - 1))?))
     }
 
     /// The next opening after an instant that is not open.
@@ -223,23 +207,11 @@ impl Calendar {
 
     /// An open instant or a bound of an open interval stays; another moves, to the next opening or the last closing.
     fn settle(&self, instant: Timestamp, forward: bool) -> Result<Timestamp, CalendarError> {
-        match self.around(instant)? {
-            Some(_) => Ok(instant),
-            None if forward => self.next_opening(instant),
-            None => self.previous_closing(instant),
+        match (self.is_open_or_bound(instant)?, forward) {
+            (true, _) => Ok(instant),
+            (false, true) => self.next_opening(instant),
+            (false, false) => self.previous_closing(instant),
         }
-    }
-
-    fn has_open_time(&self, date: NaiveDate) -> bool {
-        let day = day_number(date);
-        let year = chrono::Datelike::year(&date) - FIRST_YEAR;
-        (year - 1..=year + 1).filter_map(|index| usize::try_from(index).ok().filter(|index| *index < YEARS)).any(
-            |index| {
-                let near = year_start(FIRST_YEAR + index as i32);
-                let (first, last) = (near / DAY_MS - 1, year_start(FIRST_YEAR + index as i32 + 1) / DAY_MS + 1);
-                (first..=last).contains(&i64::from(day)) && self.year(index).open_days.binary_search(&day).is_ok()
-            },
-        )
     }
 
     /// The Nth date with open time after (or before) a date, as days since 1970-01-01; the date itself for 0.
@@ -316,16 +288,13 @@ impl Calendar {
     /// As [`Calendar::add_open_ms`].
     pub fn end_of_business_days(&self, from: Timestamp, days: u32) -> Result<Timestamp, CalendarError> {
         let start = self.settle(from, true)?;
-        let mut date = zone::local(self.spec.timezone, start).date();
-        // A start at closing time can stand on a date of its own with nothing open (closing at 24:00).
-        if days == 0 && !self.has_open_time(date) {
-            return Ok(start);
-        }
-        date = date_of(self.nth_date(day_number(date), days, true)?);
+        let own_day = day_number(zone::local(self.spec.timezone, start).date());
+        let date = date_of(self.nth_date(own_day, days, true)?);
         let own = self.spec.hours_of(date).iter().map(|hours| hours.to);
         // The night of the day before may outlast all that begins on the date.
         let yesterday = date.checked_sub_days(Days::new(1)).map_or(&[][..], |date| self.spec.hours_of(date));
         let tails = yesterday.iter().filter_map(|hours| hours.to.checked_sub(DAY_SECONDS));
+        // A start at closing time can stand on a date of its own with nothing open (closing at 24:00).
         let Some(closing) = own.chain(tails).max() else { return Ok(start) };
         let wall = date.and_time(NaiveTime::MIN) + TimeDelta::seconds(i64::from(closing));
         let end = zone::last_instant(self.spec.timezone, wall);
@@ -415,13 +384,8 @@ impl Year {
             let days = start.div_euclid(DAY_MS)..=(end - 1).div_euclid(DAY_MS);
             self.open_days.extend(days.map(|day| day as i32));
             let (start, end) = (start - offset, end - offset);
-            match self.ends.last_mut() {
-                Some(last) if *last == start => *last = end,
-                _ => {
-                    self.starts.push(start);
-                    self.ends.push(end);
-                }
-            }
+            self.starts.push(start);
+            self.ends.push(end);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{Datelike, NaiveDate};
 use icalendar::parser::{Component, read_calendar, unfold};
 use rrule::RRuleSet;
 
@@ -198,7 +198,7 @@ fn repeats(first: NaiveDate, rule: &str) -> Result<BTreeSet<NaiveDate>, String> 
     let set: RRuleSet = format!("DTSTART:{}T000000Z\nRRULE:{}{end}", first.format("%Y%m%d"), parts.join(";"))
         .parse()
         .map_err(|error| format!("the rule {rule:?} cannot be read: {error}"))?;
-    let end = NaiveDate::from_ymd_opt(LAST_YEAR + 1, 1, 1).unwrap_or(first) - Days::new(1);
+    let end = NaiveDate::from_ymd_opt(LAST_YEAR, 12, 31).unwrap_or(first);
     let unrolled = set.all(MOST_REPEATS);
     // Cut short, it would lose holidays without a word.
     if unrolled.limited && unrolled.dates.last().is_none_or(|last| last.date_naive() <= end) {

@@ -37,7 +37,8 @@ impl Schedule {
                 break;
             }
             if begin < end {
-                due = self.measured(duration).add_open_ms(end, self.measured(duration).open_ms_between(begin, due)?)?;
+                let measured = self.measured(duration);
+                due = measured.add_open_ms(end, measured.open_ms_between(begin, due)?)?;
             }
         }
         Ok(due)
@@ -60,13 +61,8 @@ impl Schedule {
                 break;
             }
             if begin < end {
-                let left = Duration::Open { ms: self.measured(duration).open_ms_between(start, end)? };
-                start = match self.measured(duration).calendar {
-                    Some(_) => self.subtract(begin, &left)?,
-                    None => self
-                        .measured(duration)
-                        .add_open_ms(begin, -self.measured(duration).open_ms_between(start, end)?)?,
-                };
+                let measured = self.measured(duration);
+                start = measured.add_open_ms(begin, -measured.open_ms_between(start, end)?)?;
             }
         }
         Ok(start)

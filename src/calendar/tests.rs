@@ -1,5 +1,7 @@
 //! Worked examples of SEMANTICS §5 and §12, and a naive minute walk as an independent model.
 
+mod bounds;
+
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, Timelike};

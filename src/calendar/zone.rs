@@ -1,6 +1,6 @@
 //! Wall-clock time and instants, in chrono-tz's zones.
 
-use chrono::{DateTime, Days, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
+use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
 use crate::time::{HOUR_MS, SECOND_MS, Timestamp};
@@ -82,11 +82,6 @@ pub fn add_days(zone: Tz, from: Timestamp, days: i64) -> Option<Timestamp> {
     if days == 0 {
         return Some(from);
     }
-    let wall = local(zone, from);
-    let moved = if days > 0 {
-        wall.checked_add_days(Days::new(days.unsigned_abs()))
-    } else {
-        wall.checked_sub_days(Days::new(days.unsigned_abs()))
-    };
-    moved.map(|wall| instant(zone, wall))
+    let moved = local(zone, from).checked_add_signed(TimeDelta::try_days(days)?)?;
+    Some(instant(zone, moved))
 }

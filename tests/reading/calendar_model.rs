@@ -270,12 +270,17 @@ proptest! {
     /// The end of a business day is a closing, on its date or in the night that begins on it, and nothing that begins on the
     /// date is open after it.
     #[test]
-    fn the_end_of_business_days_leaves_nothing_of_its_date_open(spec in specs(), from in instants(), days in 1u32..4) {
+    fn the_end_of_business_days_leaves_nothing_of_its_date_open(spec in specs(), from in instants(), days in 0u32..4) {
         prop_assume!(!sparse(&spec));
         let (model, schedule) = (Model::new(&spec, from), schedule(&spec));
         let end = schedule.add(Timestamp(from), &Duration::EndOfBusinessDays(days)).expect("in range").ms();
-        let start = local(spec.timezone, model.settle(from, true)).date();
-        let date = model.nth_date(start, days, true);
+        let start = model.settle(from, true);
+        let date = model.nth_date(local(spec.timezone, start).date(), days, true);
+        // Closing at 24:00 stands on the next date, which may have nothing open.
+        if !model.date_has_open_time(date) {
+            prop_assert_eq!(end, start);
+            return Ok(());
+        }
         prop_assert!(model.is_open(end - 1), "{} is no closing", Timestamp(end));
         let still_open = (model.first..).zip(&model.dates).find(|(minute, shown)| {
             **shown == date && minute * MINUTE_MS >= end && model.minute_is_open(*minute)
