@@ -262,3 +262,31 @@ fn an_emptied_wheel_gives_its_heap_back() {
     wheel.expire(Timestamp(0), usize::MAX, &mut Vec::new());
     assert!(wheel.memory_bytes() < empty_bytes + 100_000);
 }
+
+#[test]
+fn the_memory_of_every_part_is_told_to_the_byte() {
+    let mut wheel = TimerWheel::starting_at(Timestamp(0));
+    let bucket = size_of::<Bucket<u32>>();
+    assert_eq!(wheel.memory_bytes(), RING * bucket);
+    // Three of one tick, of which one fires: the rest is the run. A vector's first allocation holds four.
+    for (due, key) in [(5, 0), (6, 1), (7, 2)] {
+        wheel.schedule(Timestamp(due), key);
+    }
+    assert!(!wheel.expire(Timestamp(6), 1, &mut Vec::new()));
+    let run = 4 * size_of::<(u32, u32)>();
+    assert_eq!(wheel.memory_bytes(), RING * bucket + run);
+    wheel.schedule(Timestamp(-1), 3);
+    let heap = 4 * size_of::<(Timestamp, u32)>();
+    assert_eq!(wheel.memory_bytes(), RING * bucket + run + heap);
+    // Three blocks of a bucket: in the ring, and beyond it with its share of a map's node.
+    let blocks = 3 * 256 * size_of::<(u32, u32)>() + 4 * size_of::<Box<[(u32, u32)]>>();
+    for key in 0..600 {
+        wheel.schedule(Timestamp(TICK_MS), key);
+    }
+    assert_eq!(wheel.memory_bytes(), RING * bucket + run + heap + blocks);
+    for key in 0..600 {
+        wheel.schedule(Timestamp(2 * RING_MS), key);
+    }
+    let node_share = (size_of::<i64>() + bucket) * 3 / 2;
+    assert_eq!(wheel.memory_bytes(), RING * bucket + run + heap + 2 * blocks + node_share);
+}
