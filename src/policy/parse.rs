@@ -36,12 +36,12 @@ pub struct Parsed {
 pub fn parse(file: &str, text: &str, read: ReadFile<'_>) -> Result<Policy, Faults> {
     let parsed = parse_version(file, text, read);
     match parsed.version {
-        Some(version) if parsed.faults.is_empty() => {
+        Some(version) => {
             let mut policy = Policy::of(vec![version]);
             policy.warnings = parsed.warnings;
             Ok(policy)
         }
-        _ => Err(Faults(parsed.faults)),
+        None => Err(Faults(parsed.faults)),
     }
 }
 

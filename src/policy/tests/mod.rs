@@ -1,5 +1,7 @@
 //! What a policy may say, what is refused, and where the fault is told.
 
+mod kept;
+mod parts;
 mod refusals;
 
 use std::fs;
@@ -278,6 +280,7 @@ fn versions_of_a_directory_are_in_force_in_turn_whatever_their_file_names() {
     assert_eq!(policy.in_force(instant("2026-07-01T00:00:00Z")), Some(1));
     assert_eq!(policy.in_force(instant("2025-12-31T23:59:59.999Z")), None);
     assert_eq!(policy.words_at(instant("2020-01-01T00:00:00Z")), 0);
+    assert_eq!(policy.words_at(instant("2026-08-01T00:00:00Z")), 1);
     let replayed = policy.from_the_beginning();
     assert_eq!(replayed.in_force(instant("2020-01-01T00:00:00Z")), Some(0));
     assert_eq!(replayed.versions[0].effective_from_written, instant("2026-01-01T00:00:00Z"));
