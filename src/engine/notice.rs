@@ -494,9 +494,19 @@ pub struct Outbox {
 pub const NOTICE_SOURCE: &str = "plazo";
 
 impl Outbox {
-    /// From now on no JSON is written, and [`Outbox::json`] and [`Outbox::lead_id`] are empty: for who counts notices alone.
+    /// From now on no JSON is written and no id derived, and [`Outbox::json`] and [`Outbox::lead_id`] are empty: for who counts
+    /// notices alone.
     pub fn be_wordless(&mut self) {
         self.wordless = true;
+    }
+
+    pub(super) fn is_wordless(&self) -> bool {
+        self.wordless
+    }
+
+    /// Adds a notice without words.
+    pub(super) fn note(&mut self, kind: NoticeKind, sla: u16, (time, as_of): (Timestamp, Timestamp)) {
+        self.notices.push(Notice { kind, id: NoticeId([0; 16]), sla, time, as_of, json: (0, 0), lead: (0, 0) });
     }
 
     pub fn clear(&mut self) {
@@ -526,8 +536,7 @@ impl Outbox {
         data: &impl WriteJson,
     ) {
         if self.wordless {
-            self.notices.push(Notice { kind, id, sla, time, as_of, json: (0, 0), lead: (0, 0) });
-            return;
+            return self.note(kind, sla, (time, as_of));
         }
         let lead = self.bytes.len() as u32;
         self.bytes.extend_from_slice(lead_id.as_bytes());

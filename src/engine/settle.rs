@@ -12,10 +12,10 @@ use smallvec::SmallVec;
 use super::clock::{Cause, Clock};
 use super::fold::Fold;
 use super::ledger::{Claim, Deadline, Mark, Outcome, OutcomeTold, PauseTold, PingPongTold, Told};
-use super::notice::{NoticeId, NoticeKind, Outbox, Statement};
-use super::record::{self, Lead, RecordError, Sym};
+use super::notice::{NoticeKind, Outbox};
+use super::record::{self, Lead, RecordError};
 use super::rules::Rules;
-use super::speech::{Said, Speaker, Speech, family_of};
+use super::speech::{Said, Saying, Speaker, Speech, family_of};
 use super::watch::Watch;
 use crate::event::Event;
 use crate::time::Timestamp;
@@ -176,7 +176,7 @@ impl Settler {
         diff.wakes = self.lead.silent && !silent;
         let clocks = if silent { &[] } else { self.fold.clocks.as_slice() };
         if !silent {
-            diff.vanished(&self.lead, &self.fold, &self.families, &mut ledger);
+            diff.vanished(&self.fold, &self.families, &mut ledger);
         }
         for (index, clock) in clocks.iter().enumerate() {
             let known = self.families.iter().zip(&ledger).position(|(family, told)| is_told(clock, *family, told));
@@ -275,13 +275,13 @@ impl Diff<'_> {
     }
 
     /// Clocks that were told and are no more: every claim is taken back, the last told first (SEMANTICS 12.40).
-    fn vanished(&mut self, lead: &Lead, fold: &Fold, families: &[u16], ledger: &mut [Told]) {
+    fn vanished(&mut self, fold: &Fold, families: &[u16], ledger: &mut [Told]) {
         for (&family, told) in families.iter().zip(ledger).filter(|(_, told)| told.started.stands) {
             if fold.clocks.iter().any(|clock| is_told(clock, family, told)) {
                 continue;
             }
             let reason = "clock_withdrawn";
-            let mut take = Taking { lead, speech: self.speech, clock: None, told, reason };
+            let mut take = Taking { speech: self.speech, clock: None, told, reason };
             take.ping_pong();
             take.outcome();
             take.steps(|_| true);
@@ -312,16 +312,13 @@ impl Diff<'_> {
         // A correction that moves the deadline to the watermark itself does not move it past it (12.12, 12.26).
         let stays = told.breached.stands && clock.end.is_none() && clock.due() == Some(self.at);
         let breached = stays || (clock.breached && clock.due().is_some_and(|due| self.passed(due)));
-        self.take_back(lead, index, clock, told, outcome, breached);
+        self.take_back(index, clock, told, outcome, breached);
 
-        let id = |kind, step, count| statement(lead, told_key(told), kind, step, count).id();
         if !was_told {
-            let count = told.started.count;
-            let id = id(NoticeKind::Started, 0, count);
-            told.started.make();
-            self.speech.say(Some(index), clock.start, id, NoticeKind::Started, Said::Plain);
+            let count = told.started.make();
+            self.speech.say(index, clock.start, NoticeKind::Started, Saying::of(told, 0, count), Said::Plain);
         }
-        let told_pause = self.pauses(lead, index, clock, told);
+        let told_pause = self.pauses(index, clock, told);
         if clock.paused && clock.end.is_none() {
             self.look_at(clock.pause_until);
         }
@@ -331,20 +328,20 @@ impl Diff<'_> {
                 Deadline::At(due) => Some(due),
                 Deadline::Remaining(_) => None,
             };
-            let id = statement(lead, told_key(told), NoticeKind::DeadlineMoved, 0, told.moves).id();
+            let saying = Saying::of(told, 0, told.moves);
             told.moves = told.moves.saturating_add(1);
-            self.speech.say(Some(index), self.moved_at, id, NoticeKind::DeadlineMoved, Said::Moved { previous });
+            self.speech.say(index, self.moved_at, NoticeKind::DeadlineMoved, saying, Said::Moved { previous });
         }
         told.deadline = clock.told_deadline();
-        self.rungs(lead, index, clock, told, derived_now || revived);
+        self.rungs(index, clock, told, derived_now || revived);
         if let (true, false, Deadline::At(due)) = (breached, told.breached.stands, clock.deadline) {
-            let id = statement(lead, told_key(told), NoticeKind::Breached, 0, told.breached.count).id();
-            told.breached.make();
-            self.speech.say(Some(index), due, id, NoticeKind::Breached, Said::Breached { late: told.late });
+            let count = told.breached.make();
+            let saying = Saying::of(told, 0, count);
+            self.speech.say(index, due, NoticeKind::Breached, saying, Said::Breached { late: told.late });
         }
         self.reopen_steps(clock, told);
         if breached {
-            self.ladder(lead, index, clock, told);
+            self.ladder(index, clock, told);
         } else if let (None, Deadline::At(due)) = (clock.end, clock.deadline)
             && (!clock.paused || clock.breached)
         {
@@ -357,9 +354,8 @@ impl Diff<'_> {
             let count = &mut told.outcomes[now.outcome as usize];
             let made_before = *count;
             *count = made_before.saturating_add(1);
-            let id = statement(lead, told_key(told), kind, 0, made_before).id();
             told.outcome = Some(now);
-            self.speech.say(Some(index), now.at, id, kind, Said::Plain);
+            self.speech.say(index, now.at, kind, Saying::of(told, 0, made_before), Said::Plain);
         }
         self.ping_pong(lead, index, clock, told);
     }
@@ -376,12 +372,11 @@ impl Diff<'_> {
                 let known = told.ping_pong.get_or_insert(PingPongTold { at, claim: Claim::default() });
                 known.at = at;
                 let count = known.claim.make();
-                let id = statement(lead, told_key(told), NoticeKind::PingPong, 0, count).id();
-                self.speech.say(Some(index), at, id, NoticeKind::PingPong, Said::Plain);
+                self.speech.say(index, at, NoticeKind::PingPong, Saying::of(told, 0, count), Said::Plain);
             }
             None if stands && !folded => {
                 let reason = "corrected";
-                Taking { lead, speech: self.speech, clock: Some(index), told, reason }.ping_pong();
+                Taking { speech: self.speech, clock: Some(index), told, reason }.ping_pong();
             }
             _ => {}
         }
@@ -390,7 +385,6 @@ impl Diff<'_> {
     /// Claims that the facts no longer bear out, the last told first.
     fn take_back(
         &mut self,
-        lead: &Lead,
         index: usize,
         clock: &Clock,
         told: &mut Told,
@@ -407,7 +401,7 @@ impl Diff<'_> {
         };
         if told.outcome.is_some() && told.outcome != outcome {
             let reason = if clock.revived && outcome.is_none() { "reopened" } else { "corrected" };
-            Taking { lead, speech: self.speech, clock: Some(index), told, reason }.outcome();
+            Taking { speech: self.speech, clock: Some(index), told, reason }.outcome();
         }
         let steps = &self.rules.of(clock.version, clock.sla).steps;
         let at = self.at;
@@ -416,7 +410,7 @@ impl Diff<'_> {
             let instant = steps.iter().position(|step| *step == key).and_then(|step| clock.steps.get(step));
             breached && instant.is_some_and(|step| *step < ended && *step <= at)
         };
-        let mut take = Taking { lead, speech: self.speech, clock: Some(index), told, reason };
+        let mut take = Taking { speech: self.speech, clock: Some(index), told, reason };
         take.steps(|key| !holds(key));
         if !breached {
             take.breach();
@@ -424,7 +418,7 @@ impl Diff<'_> {
     }
 
     /// Pauses in force when learnt, and their ends. Whether one was told, which carries the deadline.
-    fn pauses(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) -> bool {
+    fn pauses(&mut self, index: usize, clock: &Clock, told: &mut Told) -> bool {
         let mut any = false;
         for pause in &clock.pauses {
             let key = pause.from.0 as u64;
@@ -438,8 +432,8 @@ impl Diff<'_> {
                     });
                     let count = told.pauses[known].claim.make();
                     told.pauses[known].resumed = false;
-                    let id = statement(lead, told_key(told), NoticeKind::Paused, key, count).id();
-                    self.speech.say(Some(index), pause.from, id, NoticeKind::Paused, Said::Plain);
+                    let saying = Saying::of(told, key, count);
+                    self.speech.say(index, pause.from, NoticeKind::Paused, saying, Said::Plain);
                     any = true;
                 }
                 (true, Some(to)) => {
@@ -448,8 +442,7 @@ impl Diff<'_> {
                     };
                     known.resumed = true;
                     let count = known.claim.count.saturating_sub(1);
-                    let id = statement(lead, told_key(told), NoticeKind::Resumed, key, count).id();
-                    self.speech.say(Some(index), to, id, NoticeKind::Resumed, Said::Plain);
+                    self.speech.say(index, to, NoticeKind::Resumed, Saying::of(told, key, count), Said::Plain);
                     any = true;
                 }
                 _ => {}
@@ -459,7 +452,7 @@ impl Diff<'_> {
     }
 
     /// Reminders: told when their instant passes on a running clock; passed over where that was before they were derived.
-    fn rungs(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told, derived_now: bool) {
+    fn rungs(&mut self, index: usize, clock: &Clock, told: &mut Told, derived_now: bool) {
         let keys = &self.rules.of(clock.version, clock.sla).rungs;
         let due = clock.due();
         for (rung, (&instant, &key)) in clock.rungs.iter().zip(keys).enumerate() {
@@ -484,12 +477,11 @@ impl Diff<'_> {
                 continue;
             }
             if self.inclusive && instant == self.at {
-                let count = mark_of(&mut told.rungs, key).claim.count;
-                let id = statement(lead, told_key(told), NoticeKind::Reminder, u64::from(key), count).id();
                 let mark = mark_of(&mut told.rungs, key);
                 mark.at = instant;
-                mark.claim.make();
-                self.speech.say(Some(index), instant, id, NoticeKind::Reminder, Said::Reminder { rung });
+                let count = mark.claim.make();
+                let saying = Saying::of(told, u64::from(key), count);
+                self.speech.say(index, instant, NoticeKind::Reminder, saying, Said::Reminder { rung });
             } else {
                 self.look_at(instant);
             }
@@ -509,7 +501,7 @@ impl Diff<'_> {
 
     /// The ladder of a breached clock. Where several steps are overdue, only the last is current; those before it are passed
     /// over (SEMANTICS 12.13). Steps that fall due together in their time are all told.
-    fn ladder(&mut self, lead: &Lead, index: usize, clock: &Clock, told: &mut Told) {
+    fn ladder(&mut self, index: usize, clock: &Clock, told: &mut Told) {
         if clock.end.is_some() {
             return;
         }
@@ -536,20 +528,17 @@ impl Diff<'_> {
             }
         }
         for (step, instant, key) in current {
-            let count = mark_of(&mut told.steps, key).claim.count;
-            let id = statement(lead, told_key(told), NoticeKind::Escalated, u64::from(key), count).id();
             let mark = mark_of(&mut told.steps, key);
             mark.at = instant;
-            mark.claim.make();
-            let late = told.late;
-            self.speech.say(Some(index), instant, id, NoticeKind::Escalated, Said::Escalated { step, late });
+            let count = mark.claim.make();
+            let (saying, late) = (Saying::of(told, u64::from(key), count), told.late);
+            self.speech.say(index, instant, NoticeKind::Escalated, saying, Said::Escalated { step, late });
         }
     }
 }
 
 /// Takes back claims of one clock.
 struct Taking<'a> {
-    lead: &'a Lead,
     speech: &'a mut Speech,
     clock: Option<usize>,
     told: &'a mut Told,
@@ -557,25 +546,21 @@ struct Taking<'a> {
 }
 
 impl Taking<'_> {
-    fn say(&mut self, time: Timestamp, of: NoticeKind, id: NoticeId) {
-        let key = told_key(self.told);
-        let said = Said::Retracted { retracts: id, of, reason: self.reason, key };
-        self.speech.take_back(self.clock, time, id.retraction(), said);
+    fn say(&mut self, time: Timestamp, of: NoticeKind, step: u64, count: u32) {
+        let saying = Saying::of(self.told, step, count);
+        self.speech.take_back(self.clock, time, saying, Said::Retracted { of, reason: self.reason });
     }
 
     fn ping_pong(&mut self) {
         let Some(was) = self.told.ping_pong.as_mut().filter(|was| was.claim.stands) else { return };
         let (at, count) = (was.at, was.claim.take_back());
-        let id = statement(self.lead, told_key(self.told), NoticeKind::PingPong, 0, count).id();
-        self.say(at, NoticeKind::PingPong, id);
+        self.say(at, NoticeKind::PingPong, 0, count);
     }
 
     fn outcome(&mut self) {
         let Some(was) = self.told.outcome.take() else { return };
-        let kind = NoticeKind::of_outcome(was.outcome);
         let count = self.told.outcomes[was.outcome as usize].saturating_sub(1);
-        let id = statement(self.lead, told_key(self.told), kind, 0, count).id();
-        self.say(was.at, kind, id);
+        self.say(was.at, NoticeKind::of_outcome(was.outcome), 0, count);
     }
 
     fn steps(&mut self, goes: impl Fn(u32) -> bool) {
@@ -585,9 +570,7 @@ impl Taking<'_> {
                 // What was told is open again, should it become true again; what was passed over stays so.
                 self.told.steps[index].at = Timestamp::MIN;
                 let count = self.told.steps[index].claim.take_back();
-                let key = u64::from(mark.key);
-                let id = statement(self.lead, told_key(self.told), NoticeKind::Escalated, key, count).id();
-                self.say(mark.at, NoticeKind::Escalated, id);
+                self.say(mark.at, NoticeKind::Escalated, u64::from(mark.key), count);
             }
         }
     }
@@ -595,50 +578,23 @@ impl Taking<'_> {
     fn breach(&mut self) {
         if self.told.breached.stands {
             let count = self.told.breached.take_back();
-            let id = statement(self.lead, told_key(self.told), NoticeKind::Breached, 0, count).id();
             let time = match self.told.deadline {
                 Deadline::At(due) => due,
                 Deadline::Remaining(_) => self.told.start,
             };
-            self.say(time, NoticeKind::Breached, id);
+            self.say(time, NoticeKind::Breached, 0, count);
         }
     }
 
     fn started(&mut self) {
         let count = self.told.started.take_back();
-        let id = statement(self.lead, told_key(self.told), NoticeKind::Started, 0, count).id();
-        self.say(self.told.start, NoticeKind::Started, id);
+        self.say(self.told.start, NoticeKind::Started, 0, count);
     }
-}
-
-/// Which clock a ledger entry is of.
-#[derive(Clone, Copy, Debug)]
-pub struct ToldKey {
-    pub sla: Sym,
-    pub start: Timestamp,
-    pub ordinal: u32,
-    pub deadline: Deadline,
 }
 
 /// Whether the ledger's entry of an SLA is of this clock.
 fn is_told(clock: &Clock, family: u16, told: &Told) -> bool {
     (clock.family, clock.start, clock.ordinal) == (family, told.start, told.ordinal)
-}
-
-fn told_key(told: &Told) -> ToldKey {
-    ToldKey { sla: told.sla, start: told.start, ordinal: told.ordinal, deadline: told.deadline }
-}
-
-fn statement(lead: &Lead, key: ToldKey, kind: NoticeKind, step: u64, count: u32) -> Statement<'_> {
-    Statement {
-        lead_id: lead.lead_id(),
-        sla: lead.str(key.sla),
-        start: key.start,
-        ordinal: key.ordinal,
-        kind,
-        step,
-        count,
-    }
 }
 
 fn mark_of<const N: usize>(marks: &mut smallvec::SmallVec<[Mark; N]>, key: u32) -> &mut Mark {

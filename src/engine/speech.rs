@@ -6,14 +6,14 @@ use smallvec::SmallVec;
 
 use super::clock::{Clock, End, Hold};
 use super::fold::Fold;
-use super::ledger::Deadline;
+use super::ledger::{Deadline, Told};
 use super::notice::{
     AsOf, Breached, DeadlineMoved, Ended, Escalated, NoticeId, NoticeKind, Object, Outbox, Paused, PingPong, Reminder,
-    Resumed, Retracted, Seconds, Started,
+    Resumed, Retracted, Seconds, Started, Statement,
 };
-use super::record::Lead;
+use super::record::{Lead, Sym};
 use super::rules::Rules;
-use super::settle::{Step, ToldKey, cancel_reason};
+use super::settle::{Step, cancel_reason};
 use crate::time::Timestamp;
 
 /// What a notice says beyond its clock.
@@ -24,7 +24,25 @@ pub enum Said {
     Reminder { rung: usize },
     Breached { late: bool },
     Escalated { step: usize, late: bool },
-    Retracted { retracts: NoticeId, of: NoticeKind, reason: &'static str, key: ToldKey },
+    Retracted { of: NoticeKind, reason: &'static str },
+}
+
+/// Which statement is made or taken back: all that its id is derived from, beside the lead and the kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Saying {
+    sla: Sym,
+    start: Timestamp,
+    ordinal: u32,
+    deadline: Deadline,
+    step: u64,
+    count: u32,
+}
+
+impl Saying {
+    /// `count`: how often it was made before.
+    pub fn of(told: &Told, step: u64, count: u32) -> Self {
+        Saying { sla: told.sla, start: told.start, ordinal: told.ordinal, deadline: told.deadline, step, count }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +50,8 @@ struct Utterance {
     /// Into the fold's clocks; `None` for a clock that is no more.
     clock: Option<usize>,
     time: Timestamp,
-    id: NoticeId,
     kind: NoticeKind,
+    saying: Saying,
     said: Said,
 }
 
@@ -64,12 +82,12 @@ impl Speech {
         self.statements.clear();
     }
 
-    pub fn say(&mut self, clock: Option<usize>, time: Timestamp, id: NoticeId, kind: NoticeKind, said: Said) {
-        self.statements.push(Utterance { clock, time, id, kind, said });
+    pub fn say(&mut self, clock: usize, time: Timestamp, kind: NoticeKind, saying: Saying, said: Said) {
+        self.statements.push(Utterance { clock: Some(clock), time, kind, saying, said });
     }
 
-    pub fn take_back(&mut self, clock: Option<usize>, time: Timestamp, id: NoticeId, said: Said) {
-        self.retractions.push(Utterance { clock, time, id, kind: NoticeKind::Retracted, said });
+    pub fn take_back(&mut self, clock: Option<usize>, time: Timestamp, saying: Saying, said: Said) {
+        self.retractions.push(Utterance { clock, time, kind: NoticeKind::Retracted, saying, said });
     }
 
     /// Retractions first, then by the instant, the SLA's order, the kind (SEMANTICS 12.15).
@@ -88,10 +106,14 @@ impl Speaker<'_> {
     fn tell(&self, said: &Utterance, outbox: &mut Outbox) {
         let times = (said.time, self.step.at);
         let lead_id = self.lead.lead_id();
+        let clock = said.clock.map(|index| &self.fold.clocks[index]);
+        if outbox.is_wordless() {
+            let family = clock.map_or_else(|| self.family_gone(said), |clock| clock.family);
+            return outbox.note(said.kind, family, times);
+        }
         let as_of = AsOf { watermark: self.step.at, offsets: Object(self.step.offsets) };
-        let Some(clock) = said.clock.map(|index| &self.fold.clocks[index]) else {
-            return self.tell_gone(said, as_of, outbox);
-        };
+        let Some(clock) = clock else { return self.tell_gone(said, as_of, outbox) };
+        let id = self.id(said);
         let sla = self.rules.family_name(clock.family);
         let holder = match clock.end {
             // From its end on the clock is credited to one holder, whoever has the lead then (SEMANTICS 12.28).
@@ -119,7 +141,7 @@ impl Speaker<'_> {
         };
         macro_rules! write {
             ($data:ident { $($field:ident : $value:expr),* $(,)? }) => {
-                outbox.write(said.kind, said.id, clock.family, times, lead_id, &$data {
+                outbox.write(said.kind, id, clock.family, times, lead_id, &$data {
                     lead_id, sla, cycle: clock.cycle, target: Some(&target.label), owner, team,
                     started_at: clock.start, due_at, policy, as_of,
                     $($field: $value),*
@@ -128,7 +150,8 @@ impl Speaker<'_> {
         }
         let rule = clock.rule(self.rules);
         match said.said {
-            Said::Retracted { retracts, of, reason, .. } => {
+            Said::Retracted { of, reason } => {
+                let retracts = self.statement_id(said, of);
                 write!(Retracted { retracts: retracts, retracts_type: of.name(), reason: reason });
             }
             Said::Moved { previous } => {
@@ -205,7 +228,22 @@ impl Speaker<'_> {
             open_seconds_by_owner: Object(&shares),
             reason: cancel_reason(end.cause),
         };
-        outbox.write(said.kind, said.id, clock.family, (said.time, self.step.at), lead_id, &data);
+        outbox.write(said.kind, self.id(said), clock.family, (said.time, self.step.at), lead_id, &data);
+    }
+
+    /// The id of the statement that is made or taken back.
+    fn statement_id(&self, said: &Utterance, kind: NoticeKind) -> NoticeId {
+        let Saying { sla, start, ordinal, step, count, .. } = said.saying;
+        let (lead_id, sla) = (self.lead.lead_id(), self.lead.str(sla));
+        Statement { lead_id, sla, start, ordinal, kind, step, count }.id()
+    }
+
+    /// The id of the notice.
+    fn id(&self, said: &Utterance) -> NoticeId {
+        match said.said {
+            Said::Retracted { of, .. } => self.statement_id(said, of).retraction(),
+            _ => self.statement_id(said, said.kind),
+        }
     }
 
     fn shares(&self, clock: &Clock, until: Timestamp) -> SmallVec<[(Cow<'_, str>, Seconds); 4]> {
@@ -213,16 +251,21 @@ impl Speaker<'_> {
         shares.into_iter().map(|(owner, ms)| (Cow::Borrowed(owner), Seconds(ms))).collect()
     }
 
-    /// A retraction of a clock that the facts no longer make.
+    /// The family of a clock that the facts no longer make.
+    fn family_gone(&self, said: &Utterance) -> u16 {
+        family_of(self.rules, self.lead.str(said.saying.sla))
+    }
+
+    /// A retraction of such a clock.
     fn tell_gone(&self, said: &Utterance, as_of: AsOf<'_>, outbox: &mut Outbox) {
-        let Said::Retracted { retracts, of, reason, key } = said.said else { return };
-        let lead_id = self.lead.lead_id();
-        let sla = self.lead.str(key.sla);
-        let family = family_of(self.rules, sla);
-        let version = self.rules.policy.words_at(key.start) as u16;
+        let Said::Retracted { of, reason } = said.said else { return };
+        let Saying { sla, start, deadline, .. } = said.saying;
+        let (lead_id, sla) = (self.lead.lead_id(), self.lead.str(sla));
+        let (family, retracts) = (self.family_gone(said), self.statement_id(said, of));
+        let version = self.rules.policy.words_at(start) as u16;
         let policy = self.rules.policy_part(version);
         let (owner, team, _) = self.fold.holder();
-        let earlier = self.fold.clocks.iter().filter(|clock| clock.family == family && clock.start < key.start);
+        let earlier = self.fold.clocks.iter().filter(|clock| clock.family == family && clock.start < start);
         let data = Retracted {
             lead_id,
             sla,
@@ -230,8 +273,8 @@ impl Speaker<'_> {
             target: None,
             owner: self.lead.said(owner),
             team: self.lead.said(team),
-            started_at: key.start,
-            due_at: match key.deadline {
+            started_at: start,
+            due_at: match deadline {
                 Deadline::At(due) => Some(due),
                 Deadline::Remaining(_) => None,
             },
@@ -241,6 +284,6 @@ impl Speaker<'_> {
             retracts_type: of.name(),
             reason,
         };
-        outbox.write(said.kind, said.id, family, (said.time, self.step.at), lead_id, &data);
+        outbox.write(said.kind, retracts.retraction(), family, (said.time, self.step.at), lead_id, &data);
     }
 }
