@@ -5,13 +5,11 @@
 
 use std::borrow::Cow;
 
-use serde::de::MapAccess;
-
 use super::check::{
     bad_time, check_attribute, instant, is_json, name, name_of_delivery, not_cloudevent, number, required, text, word,
     wrong_type,
 };
-use super::object::{self, Field, Sink, clip};
+use super::object::{self, Broken, Field, Json, Sink, clip};
 use super::{
     AttributeList, Event, Fact, FactKind, MAX_ATTRIBUTES, MAX_EVENT_BYTES, MAX_ID_BYTES, Opportunity, Reason, Rejection,
 };
@@ -60,13 +58,13 @@ pub(super) struct Envelope<'a> {
 }
 
 impl<'a> Sink<'a> for Envelope<'a> {
-    fn entry<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error> {
+    fn entry(&mut self, key: Cow<'a, str>, json: &mut Json<'a>) -> Result<(), Broken> {
         let field = match key.as_ref() {
             "data" => {
                 if self.data.begins != Field::Absent {
                     self.data = Data::default();
                 }
-                return map.next_value_seed(object::Into(&mut self.data));
+                return json.object(&mut self.data);
             }
             "specversion" => &mut self.specversion,
             "id" => &mut self.id,
@@ -77,9 +75,9 @@ impl<'a> Sink<'a> for Envelope<'a> {
             "recordedtime" => &mut self.recorded_time,
             "datacontenttype" => &mut self.content_type,
             "data_base64" => &mut self.base64,
-            _ => return object::skip(map),
+            _ => return json.skip(),
         };
-        *field = object::field(map)?;
+        *field = json.value()?;
         Ok(())
     }
 
@@ -110,17 +108,13 @@ pub(super) struct Data<'a> {
 }
 
 impl<'a> Sink<'a> for Data<'a> {
-    fn entry<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error> {
+    fn entry(&mut self, key: Cow<'a, str>, json: &mut Json<'a>) -> Result<(), Broken> {
         let field = match key.as_ref() {
             "attributes" => {
                 if self.attributes.begins != Field::Absent {
                     self.attributes = Attributes::default();
                 }
-                return map.next_value_seed(object::Into(&mut self.attributes));
-            }
-            "value" => {
-                self.value = object::written(map)?;
-                return Ok(());
+                return json.object(&mut self.attributes);
             }
             "lead_id" => &mut self.lead_id,
             "status" => &mut self.status,
@@ -134,10 +128,11 @@ impl<'a> Sink<'a> for Data<'a> {
             "by" => &mut self.by,
             "into" => &mut self.into,
             "opportunity_id" => &mut self.opportunity_id,
+            "value" => &mut self.value,
             "currency" => &mut self.currency,
-            _ => return object::skip(map),
+            _ => return json.skip(),
         };
-        *field = object::field(map)?;
+        *field = json.value()?;
         Ok(())
     }
 
@@ -154,14 +149,14 @@ struct Attributes<'a> {
 }
 
 impl<'a> Sink<'a> for Attributes<'a> {
-    fn entry<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error> {
+    fn entry(&mut self, key: Cow<'a, str>, json: &mut Json<'a>) -> Result<(), Broken> {
         if self.too_many {
-            return object::skip(map);
+            return json.skip();
         }
-        let value = match object::written(map)? {
+        let value = match json.value()? {
             Field::Absent | Field::Null => None,
-            Field::Text(text) | Field::Number(text) => Some(text),
-            Field::Bool(raw) | Field::Array(raw) | Field::Object(raw) => Some(Cow::Borrowed(raw)),
+            Field::Text(text) => Some(text),
+            Field::Number(raw) | Field::Bool(raw) | Field::Array(raw) | Field::Object(raw) => Some(Cow::Borrowed(raw)),
         };
         let before = self.entries.iter().position(|(name, _)| *name == key);
         match (before, value) {

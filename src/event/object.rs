@@ -1,10 +1,13 @@
 //! JSON objects read key by key in one pass. Only broken JSON is an error here: a value of an unexpected kind is kept as
 //! such, so that whoever needs the field can refuse it by name. The last value of a repeated key wins.
+//!
+//! What most events are made of is read here: objects, and texts without escapes, which are borrowed. All else is
+//! `serde_json`'s, and so is the word on what is wrong.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Error, IgnoredAny};
 use serde_json::value::RawValue;
 
 /// One value, as far as events need it: texts and numbers, and what anything else is called in a refusal.
@@ -14,35 +17,16 @@ pub(super) enum Field<'a> {
     Absent,
     Null,
     Text(Cow<'a, str>),
-    /// The number's own JSON text where it was read as written.
-    Number(Cow<'a, str>),
+    /// The number's own JSON text.
+    Number(&'a str),
     /// `true`, `false`.
     Bool(&'a str),
-    /// The JSON text of the value where it was read as written.
+    /// The JSON text of the value.
     Array(&'a str),
     Object(&'a str),
 }
 
-impl<'a> Field<'a> {
-    /// `raw` is one whole JSON value without surrounding white space. `None`: a string that holds half a surrogate pair.
-    pub(super) fn from_json(raw: &'a str) -> Option<Field<'a>> {
-        Some(match raw.as_bytes().first() {
-            Some(b'"') => {
-                let inner = raw.get(1..raw.len() - 1)?;
-                if inner.as_bytes().contains(&b'\\') {
-                    Field::Text(Cow::Owned(serde_json::from_str(raw).ok()?))
-                } else {
-                    Field::Text(Cow::Borrowed(inner))
-                }
-            }
-            Some(b'{') => Field::Object(raw),
-            Some(b'[') => Field::Array(raw),
-            Some(b't' | b'f') => Field::Bool(raw),
-            Some(b'n') => Field::Null,
-            _ => Field::Number(raw.into()),
-        })
-    }
-
+impl Field<'_> {
     pub(super) fn said(&self) -> bool {
         !matches!(self, Field::Absent | Field::Null)
     }
@@ -72,182 +56,134 @@ pub(super) fn clip(text: &str) -> Cow<'_, str> {
 
 /// Takes the entries of an object, or learns that there is none.
 pub(super) trait Sink<'a> {
-    /// Reads the value of `key` from `map`.
-    fn entry<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error>;
+    /// Reads the value of `key` from `json`.
+    fn entry(&mut self, key: Cow<'a, str>, json: &mut Json<'a>) -> Result<(), Broken>;
     /// Something other than an object stands here. An object begins: `Field::Object`.
     fn begins(&mut self, found: Field<'a>);
 }
 
+/// The text is no JSON. Where, and why, is found when somebody is to be told.
+#[derive(Debug)]
+pub(super) struct Broken;
+
 /// Reads `text`, one whole JSON document, into `sink`.
 pub(super) fn read<'a, S: Sink<'a>>(text: &'a str, sink: &mut S) -> Result<(), serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    Into(sink).deserialize(&mut json)?;
-    json.end()
-}
-
-/// The next value of `map`, where a text is expected.
-pub(super) fn field<'a, A: MapAccess<'a>>(map: &mut A) -> Result<Field<'a>, A::Error> {
-    map.next_value_seed(AnyValue)
-}
-
-/// The next value of `map`, as it is written.
-pub(super) fn written<'a, A: MapAccess<'a>>(map: &mut A) -> Result<Field<'a>, A::Error> {
-    let raw: &'a RawValue = map.next_value()?;
-    Field::from_json(raw.get()).ok_or_else(|| A::Error::custom("half a surrogate pair in a string"))
-}
-
-/// Passes over the next value of `map`.
-pub(super) fn skip<'a, A: MapAccess<'a>>(map: &mut A) -> Result<(), A::Error> {
-    map.next_value::<IgnoredAny>().map(|_| ())
-}
-
-/// Reads the next value of a map into a sink of its own.
-pub(super) struct Into<'s, S>(pub(super) &'s mut S);
-
-impl<'a, S: Sink<'a>> DeserializeSeed<'a> for Into<'_, S> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+    let mut json = Json { text, at: 0 };
+    match json.object(sink) {
+        Ok(()) if json.peek().is_none() => Ok(()),
+        _ => Err(match serde_json::from_str::<IgnoredAny>(text) {
+            Err(error) => error,
+            // All else that is wrong with a text is wrong also where nobody asks for it.
+            Ok(_) => Error::custom("half a surrogate pair in a string"),
+        }),
     }
 }
 
-impl<'a, S: Sink<'a>> Visitor<'a> for Into<'_, S> {
-    type Value = ();
+/// A JSON text, read up to some place.
+pub(super) struct Json<'a> {
+    text: &'a str,
+    at: usize,
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        self.0.begins(Field::Object(""));
-        while let Some(key) = map.next_key_seed(Key)? {
-            self.0.entry(key, &mut map)?;
+impl<'a> Json<'a> {
+    /// The next byte that is no white space, which is passed over.
+    fn peek(&mut self) -> Option<u8> {
+        let bytes = self.text.as_bytes();
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(self.at) {
+            self.at += 1;
         }
-        Ok(())
+        bytes.get(self.at).copied()
     }
 
-    fn visit_seq<A: SeqAccess<'a>>(self, seq: A) -> Result<(), A::Error> {
-        self.0.begins(AnyValue.visit_seq(seq)?);
-        Ok(())
+    fn expect(&mut self, byte: u8) -> Result<(), Broken> {
+        let found = self.peek();
+        self.at += 1;
+        if found == Some(byte) { Ok(()) } else { Err(Broken) }
     }
 
-    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<(), E> {
-        self.0.begins(AnyValue.visit_borrowed_str(text)?);
-        Ok(())
+    /// A value, left to `serde_json`.
+    fn other<T: Deserialize<'a>>(&mut self) -> Result<T, Broken> {
+        let rest = self.text.get(self.at..).ok_or(Broken)?;
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter();
+        let value = values.next().and_then(Result::ok).ok_or(Broken)?;
+        self.at += values.byte_offset();
+        Ok(value)
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.0.begins(AnyValue.visit_str(text)?);
-        Ok(())
+    /// The string whose first quote is next.
+    fn string(&mut self) -> Result<Cow<'a, str>, Broken> {
+        let from = self.at + 1;
+        let to = plain_until(self.text.as_bytes(), from);
+        if self.text.as_bytes().get(to) == Some(&b'"') {
+            self.at = to + 1;
+            return self.text.get(from..to).map(Cow::Borrowed).ok_or(Broken);
+        }
+        self.other().map(Cow::Owned)
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.0.begins(AnyValue.visit_bool(value)?);
-        Ok(())
+    /// The next value, read into a sink of its own.
+    pub(super) fn object<S: Sink<'a>>(&mut self, sink: &mut S) -> Result<(), Broken> {
+        if self.peek() != Some(b'{') {
+            sink.begins(self.value()?);
+            return Ok(());
+        }
+        sink.begins(Field::Object(""));
+        self.at += 1;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(Broken);
+            }
+            let key = self.string()?;
+            self.expect(b':')?;
+            sink.entry(key, self)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                _ => return self.expect(b'}'),
+            }
+        }
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
-        self.0.begins(AnyValue.visit_i64(number)?);
-        Ok(())
+    /// The next value, as it is written.
+    pub(super) fn value(&mut self) -> Result<Field<'a>, Broken> {
+        if self.peek() == Some(b'"') {
+            return self.string().map(Field::Text);
+        }
+        let raw: &'a RawValue = self.other()?;
+        let raw = raw.get();
+        Ok(match raw.as_bytes().first() {
+            Some(b'{') => Field::Object(raw),
+            Some(b'[') => Field::Array(raw),
+            Some(b't' | b'f') => Field::Bool(raw),
+            Some(b'n') => Field::Null,
+            _ => Field::Number(raw),
+        })
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
-        self.0.begins(AnyValue.visit_u64(number)?);
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
-        self.0.begins(AnyValue.visit_f64(number)?);
-        Ok(())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.0.begins(Field::Null);
-        Ok(())
-    }
-}
-
-/// One value as a field, read once.
-struct AnyValue;
-
-impl<'a> DeserializeSeed<'a> for AnyValue {
-    type Value = Field<'a>;
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Field<'a>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for AnyValue {
-    type Value = Field<'a>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<Field<'a>, E> {
-        Ok(Field::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Field<'a>, E> {
-        Ok(Field::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Field<'a>, E> {
-        Ok(Field::Bool(if value { "true" } else { "false" }))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Field<'a>, E> {
-        Ok(Field::Number(number.to_string().into()))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Field<'a>, E> {
-        Ok(Field::Number(number.to_string().into()))
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Field<'a>, E> {
-        Ok(Field::Number(number.to_string().into()))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Field<'a>, E> {
-        Ok(Field::Null)
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Field<'a>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Field::Object(""))
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Field<'a>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Array(""))
+    /// Passes over the next value.
+    pub(super) fn skip(&mut self) -> Result<(), Broken> {
+        self.other::<IgnoredAny>().map(drop)
     }
 }
 
-/// A key of an object: borrowed unless it holds escapes.
-struct Key;
-
-impl<'a> DeserializeSeed<'a> for Key {
-    type Value = Cow<'a, str>;
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Cow<'a, str>, D::Error> {
-        deserializer.deserialize_str(self)
+/// Where the next quote, backslash or control character stands, or the end: eight bytes at a time, as most are none of these.
+fn plain_until(bytes: &[u8], from: usize) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let mut at = from;
+    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        let eight = u64::from_le_bytes(*eight);
+        // The highest bit of the first byte below `limit` is set, and of none before it.
+        let below = |bytes: u64, limit: u8| bytes.wrapping_sub(EACH * u64::from(limit)) & !bytes & (EACH << 7);
+        let is = |byte: u8| below(eight ^ (EACH * u64::from(byte)), 1);
+        let stops = is(b'"') | is(b'\\') | below(eight, b' ');
+        if stops != 0 {
+            return at + stops.trailing_zeros() as usize / 8;
+        }
+        at += 8;
     }
-}
-
-impl<'a> Visitor<'a> for Key {
-    type Value = Cow<'a, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'a str) -> Result<Cow<'a, str>, E> {
-        Ok(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Cow<'a, str>, E> {
-        Ok(Cow::Owned(text.to_owned()))
-    }
+    let rest = bytes.iter().skip(at);
+    at + rest.take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..b' ')).count()
 }
