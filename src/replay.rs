@@ -74,7 +74,7 @@ impl Replay {
         take: &mut TakeNotices<'_>,
     ) -> io::Result<Option<Rejection>> {
         match event {
-            Ok(event) => self.apply(&event, take),
+            Ok(ref event) => self.apply(event, take),
             Err(rejection) => {
                 self.position += 1;
                 Ok(Some(self.reject(rejection)))

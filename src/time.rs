@@ -155,25 +155,19 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 
 /// `None` means "not the common shape", not "wrong": chrono has the last word.
 fn parse_utc_fast(text: &[u8]) -> Option<Timestamp> {
-    if text.len() > 30 || *text.last()? != b'Z' {
+    if text.len() < 20 || text.len() > 30 || *text.last()? != b'Z' {
         return None;
     }
-    let number = |from: usize, to: usize| -> Option<i64> {
-        text[from..to]
-            .iter()
-            .try_fold(0i64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i64::from(byte - b'0')))
-    };
     let shape = text.first_chunk::<19>()?;
     if shape[4] != b'-' || shape[7] != b'-' || shape[10] != b'T' || shape[13] != b':' || shape[16] != b':' {
         return None;
     }
-    let mut digits = [0i64; 19];
-    for (digit, byte) in digits.iter_mut().zip(shape) {
-        *digit = i64::from(byte.wrapping_sub(b'0'));
-    }
-    let two = |at: usize| digits[at] * 10 + digits[at + 1];
-    let wrong =
-        [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18].iter().fold(false, |wrong, at| wrong | (digits[*at] > 9));
+    let mut wrong = false;
+    let mut two = |at: usize| {
+        let (tens, ones) = (shape[at].wrapping_sub(b'0'), shape[at + 1].wrapping_sub(b'0'));
+        wrong |= tens > 9 || ones > 9;
+        i64::from(tens) * 10 + i64::from(ones)
+    };
     let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
     let (hour, minute, second) = (two(11), two(14), two(17));
     // Days 29 to 31 and leap seconds depend on the month: left to chrono.
@@ -187,17 +181,19 @@ fn parse_utc_fast(text: &[u8]) -> Option<Timestamp> {
     {
         return None;
     }
-    let fraction_ms = match text.len() {
-        0..20 => return None,
-        20 => 0,
-        _ if text[19] != b'.' || text.len() == 21 => return None,
-        length => {
-            let digits = length - 21;
-            number(20, length - 1)?;
-            let kept = number(20, 20 + digits.min(3))?;
-            kept * [100, 10, 1][digits.min(3) - 1]
-        }
+    let fraction = match &text[19..text.len() - 1] {
+        [] => [].as_slice(),
+        [b'.', digits @ ..] if !digits.is_empty() => digits,
+        _ => return None,
     };
+    let (mut fraction_ms, mut unit_ms) = (0, 100);
+    for digit in fraction {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        fraction_ms += i64::from(digit - b'0') * unit_ms;
+        unit_ms /= 10;
+    }
     let days = days_from_civil(year, month, day);
     Some(Timestamp(days * DAY_MS + hour * HOUR_MS + minute * MINUTE_MS + second * SECOND_MS + fraction_ms))
 }

@@ -52,6 +52,8 @@ pub struct Collector<'r> {
     latest: Vec<Latest>,
     explain: Option<Lang>,
     reading: Reading,
+    /// How months and weeks are written, for those that were asked for.
+    spans: BTreeMap<Span, String>,
 }
 
 impl<'r> Collector<'r> {
@@ -84,6 +86,7 @@ impl<'r> Collector<'r> {
             latest,
             explain: None,
             reading: Reading::default(),
+            spans: BTreeMap::new(),
         }
     }
 
@@ -141,7 +144,7 @@ impl<'r> Collector<'r> {
                 continue;
             }
             let report = &mut self.report.slas[family].1;
-            count_clock(self.rules, lead, clock, &counted, as_of, report);
+            count_clock(self.rules, lead, clock, &counted, as_of, report, &mut self.spans);
             if let (Standing::MetLate | Standing::Breached, Some(due)) = (counted.standing, counted.due) {
                 report.breach_count += 1;
                 self.latest[family].offer(self.most_breaches, due, lead, clock, (record, as_of));
@@ -241,9 +244,16 @@ fn breach(rules: &Rules, lead: &Lead, clock: &Clock, as_of: Timestamp, holder: H
     }
 }
 
-fn count_clock(rules: &Rules, lead: &Lead, clock: &Clock, counted: &Counted, as_of: Timestamp, report: &mut SlaReport) {
+fn count_clock(
+    rules: &Rules,
+    lead: &Lead,
+    clock: &Clock,
+    counted: &Counted,
+    as_of: Timestamp,
+    report: &mut SlaReport,
+    spans: &mut BTreeMap<Span, String>,
+) {
     let Counted { standing, open_ms, .. } = *counted;
-    let spanned = |step| counted.span(step).map_or(NONE.to_owned(), |span| span.to_string());
     report.all.count(standing, open_ms);
     let group = |groups: &mut BTreeMap<String, Tally>, name: &str| match groups.get_mut(name) {
         Some(tally) => tally.count(standing, open_ms),
@@ -252,9 +262,9 @@ fn count_clock(rules: &Rules, lead: &Lead, clock: &Clock, counted: &Counted, as_
     group(&mut report.by_team, counted.team.unwrap_or(NONE));
     group(&mut report.by_owner, counted.owner.unwrap_or(NONE));
     group(&mut report.by_target, &clock.promise(rules).label);
-    group(&mut report.by_month, &spanned(Step::Month));
+    group(&mut report.by_month, written(spans, counted.span(Step::Month)));
     if let Some(by_week) = &mut report.by_week {
-        group(by_week, &spanned(Step::Week));
+        group(by_week, written(spans, counted.span(Step::Week)));
     }
     for (attribute, groups) in &mut report.by {
         // What folded facts said of a clock's start is not known any more.
@@ -272,12 +282,19 @@ fn count_clock(rules: &Rules, lead: &Lead, clock: &Clock, counted: &Counted, as_
         }
     }
     for (owner, ms) in clock.shares(rules, lead, clock.ended_at().min(as_of)) {
-        let held = report.held.entry(owner.to_owned()).or_default();
+        let held = match report.held.get_mut(owner) {
+            Some(held) => held,
+            None => report.held.entry(owner.to_owned()).or_default(),
+        };
         held.open_ms = held.open_ms.saturating_add(ms);
         if matches!(standing, Standing::MetLate | Standing::Breached) {
             held.breached_ms = held.breached_ms.saturating_add(ms);
         }
     }
+}
+
+fn written(spans: &mut BTreeMap<Span, String>, span: Option<Span>) -> &str {
+    span.map_or(NONE, |span| spans.entry(span).or_insert_with(|| span.to_string()))
 }
 
 /// Clocks that are not kept one by one count in every group, under a name of their own.
