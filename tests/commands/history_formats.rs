@@ -2,8 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Cursor, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -16,22 +15,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use zip::write::SimpleFileOptions;
 
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
-}
-
-fn plazo(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_plazo"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    // A child that refuses its arguments does not read.
-    let _closed = child.stdin.take().expect("a pipe").write_all(input);
-    child.wait_with_output().expect("the binary ends")
-}
+use crate::binary::{POLICY, data, plazo};
 
 struct Folder(tempfile::TempDir);
 
@@ -51,24 +35,6 @@ impl Folder {
         self.path(name)
     }
 }
-
-const POLICY: &str = r#"
-[agreement]
-name = "Test"
-effective_from = "2026-01-01T00:00:00Z"
-timezone = "UTC"
-[[status]]
-name = "new"
-[[status]]
-name = "qualified"
-disposition = "qualified"
-[[sla]]
-name = "disposition"
-start = { on = "assigned" }
-stop = { disposition = "any" }
-[[sla.target]]
-within = "8 hours"
-"#;
 
 /// `count` leads, each assigned and qualified; every `bad`th line is damaged.
 fn ndjson(count: usize, bad: usize) -> String {
@@ -383,15 +349,13 @@ proptest! {
 #[test]
 fn the_map_proposed_for_a_real_log_gives_its_known_figures() {
     let folder = Folder::new();
-    let log = data("incident_log/sample.csv");
-    let log = log.to_str().expect("UTF-8");
+    let log = &data("incident_log/sample.csv");
     let output = plazo(&["map", log], b"");
     assert!(output.status.success(), "{output:?}");
     let map = folder.write("map.toml", &output.stdout);
     assert!(told(&output).contains("check: the zone"), "what a person should decide is told: {}", told(&output));
     for (hours, met) in [(24, 139), (72, 182), (120, 205)] {
-        let policy = data(&format!("incident_log/within_{hours}h.toml"));
-        let policy = policy.to_str().expect("UTF-8");
+        let policy = &data(&format!("incident_log/within_{hours}h.toml"));
         let until = "2017-02-18T15:00:00Z";
         let arguments = [
             "replay", "--policy", policy, "--events", log, "--format", "csv", "--map", &map, "--until", until,

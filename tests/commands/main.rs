@@ -9,6 +9,7 @@ mod shell;
 
 mod agreement;
 mod bad_history;
+mod binary;
 mod calendar;
 mod compare;
 mod demo;

@@ -1,46 +1,28 @@
 //! `plazo replay` as people run it: a real log with its figures, notices, refusals, exit codes.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
 
-fn data(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
-}
-
-fn plazo(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_plazo"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    // A child that refuses its arguments does not read.
-    let _closed = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-    child.wait_with_output().expect("the binary ends")
-}
+use crate::binary::{POLICY, data, plazo};
 
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
-fn incidents(hours: u32, log: &Path) -> Value {
+fn incidents(hours: u32, log: &str) -> Value {
     let policy = data(&format!("incident_log/within_{hours}h.toml"));
     let columns = data("incident_log/columns.toml");
-    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
     let arguments = [
         "replay",
         "--policy",
-        &text(&policy),
+        &policy,
         "--events",
-        &text(log),
+        log,
         "--format",
         "csv",
         "--columns",
-        &text(&columns),
+        &columns,
         "--until",
         "2017-02-18T15:00:00Z",
         "--report",
@@ -59,24 +41,6 @@ fn a_real_log_gives_the_figures_of_an_independent_calculation() {
         assert_eq!((&sla["met"], &sla["started"]), (&met.into(), &310.into()), "within {hours} hours");
     }
 }
-
-const POLICY: &str = r#"
-[agreement]
-name = "Test"
-effective_from = "2026-01-01T00:00:00Z"
-timezone = "UTC"
-[[status]]
-name = "new"
-[[status]]
-name = "qualified"
-disposition = "qualified"
-[[sla]]
-name = "disposition"
-start = { on = "assigned" }
-stop = { disposition = "any" }
-[[sla.target]]
-within = "8 hours"
-"#;
 
 fn event(id: u32, kind: &str, time: &str, data: &str) -> String {
     format!(

@@ -2,9 +2,8 @@
 //! refused.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Output;
 
 use plazo::load::{Generator, Mix, Words};
 use plazo::replay::Replay;
@@ -14,25 +13,8 @@ use plazo::time::Timestamp;
 use plazo::{event, policy};
 use serde_json::Value;
 
+use crate::binary::{data, plazo};
 use crate::schema_check;
-
-fn data(name: &str) -> String {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
-    path.to_str().expect("UTF-8").to_owned()
-}
-
-fn plazo(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_plazo"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    // A child that refuses its arguments does not read.
-    let _closed = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-    child.wait_with_output().expect("the binary ends")
-}
 
 fn text(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
