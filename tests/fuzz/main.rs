@@ -213,9 +213,20 @@ const REQUEST: &[&str] = &[
     "\ncontent-length: ",
 ];
 
-/// Reads an event; what is read is written and read again as the same.
+/// Reads an event as `serde_json` understands its bytes; what is read is written and read again as the same.
 fn event_of(bytes: &[u8]) {
-    if let Ok(event) = event::decode(bytes) {
+    let decoded = event::decode(bytes);
+    let malformed = decoded.as_ref().is_err_and(|refused| refused.reason == event::Reason::MalformedJson);
+    let too_large = decoded.as_ref().is_err_and(|refused| refused.reason == event::Reason::TooLarge);
+    // What is escaped wrongly is found where the text is read.
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let broken = serde_json::from_str::<serde::de::IgnoredAny>(text).is_err();
+    assert!(too_large || malformed == broken || (malformed && text.contains("\\u")), "malformed: {decoded:?}");
+    if let (Ok(event), Ok(value)) = (&decoded, serde_json::from_slice::<serde_json::Value>(bytes)) {
+        assert_eq!(value["id"], event.id.as_ref());
+        assert_eq!(value["source"], event.source.as_ref());
+    }
+    if let Ok(event) = decoded {
         let again = event::encode(&event);
         let read =
             event::decode(&again).unwrap_or_else(|refused| panic!("{} refuses {refused:?}", again.escape_ascii()));
