@@ -163,7 +163,7 @@ impl HistoryArgs {
             writeln!(out, "{}", json!({"line": line, "index": index, "id": id, "reason": reason, "detail": detail}))
         };
         let progress = Progress::of(&self.events);
-        history::with_reader(&self.events, progress.bar(), |reader| {
+        let ((), damage) = history::with_reader(&self.events, progress.bar(), |reader| {
             history::read(reader, &file, form, &Room::default(), &mut |Coming { place, leads_ahead, left }, event| {
                 progress.handing_on(left);
                 let refused = take(leads_ahead, event)?;
@@ -172,6 +172,7 @@ impl HistoryArgs {
             })
         })?;
         progress.end();
+        bad.ends_early(damage);
         if let Some(out) = &mut rejected {
             out.flush().map_err(Stop::cannot_write)?;
         }

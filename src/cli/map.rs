@@ -29,7 +29,10 @@ pub fn run(args: &MapArgs) -> ExitCode {
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     let guess = history::with_reader(path, &ProgressBar::hidden(), |reader| history::guess(reader, &name, args.rows));
     match guess {
-        Ok(guess) => {
+        Ok((guess, damage)) => {
+            if let Some(damage) = damage {
+                eprintln!("plazo: {damage}");
+            }
             for doubt in &guess.doubts {
                 eprintln!("plazo: check: {doubt}");
             }

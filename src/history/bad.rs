@@ -17,11 +17,26 @@ pub struct BadLines {
     bad: u64,
     listed: Vec<String>,
     reasons: BTreeMap<&'static str, u64>,
+    /// Of two policies one took what the other refused.
+    used: bool,
+    /// Why the file was read no further.
+    damage: Option<String>,
 }
 
 impl BadLines {
     pub fn new(file: &str) -> Self {
-        BadLines { file: file.to_owned(), all: 0, bad: 0, listed: Vec::new(), reasons: BTreeMap::new() }
+        let (listed, reasons) = (Vec::new(), BTreeMap::new());
+        BadLines { file: file.to_owned(), all: 0, bad: 0, listed, reasons, used: false, damage: None }
+    }
+
+    /// Something of what was refused was of use all the same.
+    pub fn were_used(&mut self) {
+        self.used = true;
+    }
+
+    /// The file is damaged, and was read up to there.
+    pub fn ends_early(&mut self, damage: Option<String>) {
+        self.damage = damage;
     }
 
     /// Every event passes here once: good, or with why it was refused.
@@ -58,9 +73,12 @@ impl BadLines {
         lines
     }
 
-    /// Whether all are bad, or more than `most_ppm` millionths: then what, for people.
+    /// Whether all are bad, or more than `most_ppm` millionths, or nobody knows how many: then what, for people.
     pub fn too_many(&self, most_ppm: u32) -> Option<String> {
-        if self.bad == self.all && self.any() {
+        if let Some(damage) = &self.damage {
+            return Some(format!("{damage}; the {} events before that were read", self.all));
+        }
+        if self.bad == self.all && self.any() && !self.used {
             return Some(format!("{}: nothing in it could be used; --format names how it is written", self.file));
         }
         let over = u128::from(self.bad) * 1_000_000 > u128::from(self.all) * u128::from(most_ppm);

@@ -48,13 +48,19 @@ pub enum HistoryError {
 impl HistoryError {
     /// A failure to read is the file's fault where its content is damaged.
     fn read(file: &str, error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => {
-                HistoryError::Fault(format!("{file}: damaged, or cut short: {error}"))
-            }
-            _ => HistoryError::Read { file: file.to_owned(), error },
+        match is_damage(&error) {
+            true => HistoryError::Fault(damaged(file, &error)),
+            false => HistoryError::Read { file: file.to_owned(), error },
         }
     }
+}
+
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput)
+}
+
+fn damaged(file: &str, error: &dyn std::error::Error) -> String {
+    format!("{file}: damaged, or cut short: {error}")
 }
 
 /// What is known of an event beside itself.

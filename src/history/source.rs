@@ -8,14 +8,53 @@ use flate2::read::MultiGzDecoder;
 use indicatif::ProgressBar;
 use zip::ZipArchive;
 
-use super::HistoryError;
+use super::{HistoryError, damaged, is_damage};
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZIP: [u8; 4] = *b"PK\x03\x04";
 /// What programs of offices write before a text.
 const UTF16: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
 
+/// A packed file that ends where it is damaged: what came before it counts.
+struct UpToDamage<R> {
+    packed: R,
+    damage: Option<io::Error>,
+}
+
+impl<R: Read> Read for UpToDamage<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if self.damage.is_some() {
+            return Ok(0);
+        }
+        match self.packed.read(bytes) {
+            Err(error) if is_damage(&error) => {
+                self.damage = Some(error);
+                Ok(0)
+            }
+            read => read,
+        }
+    }
+}
+
+/// What was made of a history, and where it is damaged: then why it was read no further, for people.
+type Made<T> = Result<(T, Option<String>), HistoryError>;
+
+fn read_packed<T>(
+    packed: impl Read,
+    file: &str,
+    read: impl FnOnce(&mut dyn Read) -> Result<T, HistoryError>,
+) -> Made<T> {
+    let mut packed = UpToDamage { packed, damage: None };
+    let made = read(&mut packed);
+    match (made, packed.damage.map(|error| damaged(file, &error))) {
+        // What is left may look like something else.
+        (Err(HistoryError::Fault(_)), Some(damage)) => Err(HistoryError::Fault(damage)),
+        (made, damage) => made.map(|made| (made, damage)),
+    }
+}
+
 /// Hands the bytes of `path` (`-`: stdin) to `read`, unpacked. `bar` sees how many bytes were read: packed ones, of an archive those inside.
+/// A packed file that is damaged ends there, and with what `read` made of it comes why.
 ///
 /// # Errors
 /// Where the file cannot be opened, or is an archive of none or several files.
@@ -23,7 +62,7 @@ pub fn with_reader<T>(
     path: &Path,
     bar: &ProgressBar,
     read: impl FnOnce(&mut dyn Read) -> Result<T, HistoryError>,
-) -> Result<T, HistoryError> {
+) -> Made<T> {
     let file = path.display().to_string();
     let fail = |error| HistoryError::Read { file: file.clone(), error };
     let stdin = path == Path::new("-");
@@ -39,10 +78,10 @@ pub fn with_reader<T>(
     }
     let mut whole = Cursor::new(head.clone()).chain(raw);
     if head.starts_with(&GZIP) {
-        return read(&mut MultiGzDecoder::new(whole));
+        return read_packed(MultiGzDecoder::new(whole), &file, read);
     }
     if !head.starts_with(&ZIP) {
-        return read(&mut whole);
+        return read(&mut whole).map(|made| (made, None));
     }
     // The list of an archive's files stands at its end.
     let seekable = !stdin && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
@@ -63,12 +102,10 @@ fn in_archive<T>(
     file: &str,
     bar: &ProgressBar,
     read: impl FnOnce(&mut dyn Read) -> Result<T, HistoryError>,
-) -> Result<T, HistoryError> {
+) -> Made<T> {
     let fault = |error: zip::result::ZipError| match error {
         zip::result::ZipError::Io(error) => HistoryError::read(file, error),
-        zip::result::ZipError::InvalidArchive(what) => {
-            HistoryError::Fault(format!("{file}: damaged, or cut short: {what}"))
-        }
+        zip::result::ZipError::InvalidArchive(_) => HistoryError::Fault(damaged(file, &error)),
         error => HistoryError::Fault(format!("{file}: {error}")),
     };
     let mut archive = ZipArchive::new(archive).map_err(fault)?;
@@ -87,7 +124,7 @@ fn in_archive<T>(
             // The list at the end was read first: what counts is the file inside.
             bar.reset();
             bar.set_length(inside.size());
-            read(&mut bar.wrap_read(inside))
+            read_packed(bar.wrap_read(inside), file, read)
         }
         [] => Err(HistoryError::Fault(format!("{file}: the archive holds no file"))),
         several => {

@@ -126,6 +126,33 @@ fn an_archive_that_is_damaged_or_holds_several_files_is_refused_with_its_name() 
 }
 
 #[test]
+fn a_packed_history_that_is_cut_short_counts_up_to_there() {
+    let folder = Folder::new();
+    let plain = ndjson(2_000, 0);
+    let mut cut = gzip(plain.as_bytes());
+    cut.truncate(cut.len() / 2);
+    let mut torn = zip(&[("a.ndjson", plain.as_bytes())]);
+    let middle = torn.len() / 2;
+    torn[middle] ^= 0xff;
+    let csv: String = (0..2_000).map(|lead| format!("L{lead},2026-02-02T09:00:00Z,ana\n")).collect();
+    let mut table = gzip(format!("id,at,rep\n{csv}").as_bytes());
+    table.truncate(table.len() / 2);
+    let map =
+        "layout = \"row_per_lead\"\nlead = \"id\"\n[[event]]\nat = \"at\"\ntype = \"lead.assigned\"\nowner = \"rep\"\n";
+    let map = folder.write("map.toml", map.as_bytes());
+    let of_table = ["--format", "csv", "--map", &map];
+    for (name, bytes, more) in [("cut.gz", cut, &[][..]), ("torn.zip", torn, &[]), ("cut.csv.gz", table, &of_table)] {
+        let output = replay(&folder, &folder.write(name, &bytes), more, b"");
+        assert_eq!(output.status.code(), Some(1), "{name}: {output:?}");
+        let told = told(&output);
+        assert!(told.contains(&format!("{name}: damaged, or cut short: ")), "{name}: {told}");
+        let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+        let started = report["slas"]["disposition"]["started"].as_u64().expect("a number");
+        assert!((1..=2_000).contains(&started) && (started < 2_000 || name == "torn.zip"), "{name}: {started} of 2000");
+    }
+}
+
+#[test]
 fn damaged_lines_are_listed_with_their_place_and_the_rest_goes_on() {
     let folder = Folder::new();
     let file = folder.write("log.ndjson", ndjson(40, 10).as_bytes());

@@ -18,10 +18,13 @@ pub(super) fn run(args: &ReplayArgs, policies: [Policy; 2]) -> Result<BadLines, 
     let history = &args.history;
     let form = history.form()?;
     let mut replays = policies.map(|policy| Replay::new(policy, history.until, history.future_tolerance).wordless());
-    let bad = history.read_ahead(&form, &mut |leads, event| {
+    let mut bad = history.read_ahead(&form, &mut |leads, event| {
         replays.iter().for_each(|replay| replay.warm(leads));
         both(&mut replays, event)
     })?;
+    if replays.iter().any(|replay| replay.counts.accepted > 0) {
+        bad.were_used();
+    }
     let [a, b] = &mut replays;
     // Both have read the same events, so that both end at the same instant.
     let as_of = a.finish(&mut unheard).map_err(Stop::cannot_write)?;
