@@ -95,7 +95,7 @@ fn notices_come_in_order_and_the_report_counts_what_was_refused() {
         "--rejected",
         &rejected,
     ];
-    let output = plazo(&arguments, &history());
+    let output = plazo(&arguments, history());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let report = json(&output);
     let expected =
@@ -117,18 +117,18 @@ fn notices_come_in_order_and_the_report_counts_what_was_refused() {
     );
     let refused = std::fs::read_to_string(&rejected).expect("the refusals");
     assert!(refused.contains("\"reason\":\"unknown_status\"") && refused.lines().count() == 2, "{refused}");
-    let again = plazo(&arguments, &history());
+    let again = plazo(&arguments, history());
     assert_eq!(again.stdout, output.stdout, "the same input gives the same bytes");
     assert_eq!(std::fs::read_to_string(&notices).expect("the notices"), written);
     let unwritten: Vec<&str> = arguments.into_iter().filter(|word| *word != "--notices" && *word != notices).collect();
-    assert_eq!(plazo(&unwritten, &history()).stdout, output.stdout, "what is only counted is counted alike");
+    assert_eq!(plazo(&unwritten, history()).stdout, output.stdout, "what is only counted is counted alike");
 }
 
 #[test]
 fn exit_codes_say_whose_fault_it_was() {
     let files = Files::new();
     let policy = files.path("policy.toml");
-    let run = |arguments: &[&str]| plazo(arguments, &history()).status.code();
+    let run = |arguments: &[&str]| plazo(arguments, history()).status.code();
     assert_eq!(run(&["replay", "--policy", &policy, "--events", "-", "--strict"]), Some(1));
     assert_eq!(run(&["replay", "--policy", &policy, "--events", &files.path("missing")]), Some(3));
     assert_eq!(run(&["replay", "--policy", &files.path("missing.toml"), "--events", "-"]), Some(3));
@@ -144,9 +144,9 @@ fn exit_codes_say_whose_fault_it_was() {
 fn the_report_is_a_table_or_csv_as_asked() {
     let files = Files::new();
     let policy = files.path("policy.toml");
-    let text = plazo(&["replay", "--policy", &policy, "--events", "-"], &history());
+    let text = plazo(&["replay", "--policy", &policy, "--events", "-"], history());
     assert!(String::from_utf8_lossy(&text.stdout).contains("disposition"), "{text:?}");
-    let csv = plazo(&["replay", "--policy", &policy, "--events", "-", "--report", "csv"], &history());
+    let csv = plazo(&["replay", "--policy", &policy, "--events", "-", "--report", "csv"], history());
     let lines: Vec<String> = String::from_utf8_lossy(&csv.stdout).lines().map(str::to_owned).collect();
     assert_eq!(lines[0].split(',').count(), 15);
     assert!(lines[1].starts_with("disposition,,,2,0,1,0,1,0,0"), "{lines:?}");
