@@ -472,8 +472,7 @@ impl Lead {
             _ => return Err(RecordError::Damaged(0)),
         };
         let mut reader = Reader::new(&record[HEADER_BYTES..]);
-        self.decode_body(version, &mut reader).ok_or(RecordError::Damaged(HEADER_BYTES + reader.position()))?;
-        if reader.is_empty() { Ok(()) } else { Err(RecordError::Damaged(HEADER_BYTES + reader.position())) }
+        self.decode_body(version, &mut reader).ok_or(RecordError::Damaged(HEADER_BYTES + reader.position()))
     }
 
     fn decode_body(&mut self, version: u8, reader: &mut Reader<'_>) -> Option<()> {
