@@ -103,6 +103,20 @@ fn while_paused_no_step_is_told_and_each_keeps_the_open_time_that_remained() {
 }
 
 #[test]
+fn a_pause_after_a_step_moves_those_ahead_and_leaves_it_as_it_was_told() {
+    play(LADDER, |t| {
+        t.at("2 10:00", assigned("ana")).until("3 10:00").fresh(&[]);
+        t.at("3 10:00", status("on_hold")).at("3 11:00", status("working")).until("20 00:00").tells(&[
+            "3 10:00 paused sla#1 left 0s",
+            "3 11:00 resumed sla#1 due 2 14:00",
+            "5 15:00 escalated sla#1 step 3",
+        ]);
+        let times: Vec<_> = t.lead("L1").clocks[0].escalations.iter().map(|step| step.time).collect();
+        assert_eq!(times, ["2 14:00", "2 18:00", "5 15:00"].map(|time| Some(crate::timeline::instant(time))));
+    });
+}
+
+#[test]
 fn a_step_due_at_the_instant_of_the_pause_waits_with_nothing_remaining() {
     play(LADDER, |t| {
         t.at("2 10:00", assigned("ana")).at("2 18:00", status("on_hold")).until("3 10:00");

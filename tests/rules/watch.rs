@@ -107,6 +107,20 @@ fn one_owner_that_disqualifies_more_leads_within_the_time_is_told_once() {
 }
 
 #[test]
+fn the_team_of_who_gave_the_last_disposition_is_told() {
+    play(&mass(), |t| {
+        given(t);
+        t.at("2 09:40", assigned("bo").of("L3").with("team", "south"));
+        t.at("2 09:50", status("unsuitable").of("L3")).at("2 09:55", status("working").of("L3"));
+        t.at("2 09:58", assigned("ana").of("L3").with("team", "north"));
+        t.at("2 10:00", status("unsuitable")).at("2 10:01", status("unsuitable").of("L2"));
+        t.at("2 10:02", status("unsuitable").of("L3"));
+        let told = t.said.last().expect("told");
+        assert_eq!((&told["type"], &told["data"]["team"]), (&"watch.mass_disposition".into(), &"north".into()));
+    });
+}
+
+#[test]
 fn that_it_was_told_stands_in_the_last_of_the_leads_for_as_long_as_the_time() {
     play(&mass(), |t| {
         given(t);
@@ -181,6 +195,21 @@ fn a_burst_stands_among_the_other_notices_by_its_instant() {
             "2 10:02 met disposition#1 after 3720s by ana",
             "2 10:02 mass_disposition by ana 3 disqualified since 2 10:00",
             "2 10:04 started disposition#2 due 2 18:04",
+        ]);
+    });
+}
+
+#[test]
+fn what_a_burst_is_told_with_takes_back_first() {
+    play(&mass(), |t| {
+        given(t);
+        t.at("2 10:00", status("unsuitable").of("L2")).at("2 10:01", status("unsuitable").of("L3"));
+        t.at("2 10:06", status("nurture"));
+        t.fresh(&[]);
+        t.learnt("2 10:07", "2 10:03", status("unsuitable")).tells(&[
+            "2 10:06 retracted disposition#1 met (corrected)",
+            "2 10:03 met disposition#1 after 3780s by ana",
+            "2 10:03 mass_disposition by ana 3 disqualified since 2 10:00",
         ]);
     });
 }

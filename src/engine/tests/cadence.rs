@@ -56,6 +56,18 @@ fn an_act_that_stops_a_cadence_is_no_touch_for_a_later_version_that_does_not_sto
 }
 
 #[test]
+fn a_touch_that_the_version_in_force_knows_as_an_act_that_stops_starts_no_next_interval() {
+    let first = parse_policy(CADENCE);
+    let once =
+        CADENCE.replace("recur = { activity = [\"call\", \"email\"] }\nstop = {", "stop = { activity = [\"call\"],");
+    let second = parse_policy(&format!("{}{once}", HEAD.replace("2020-01-01", "2026-03-03")));
+    let versions = first.versions.into_iter().chain(second.versions).collect();
+    let mut t = Timeline::with(policy::Policy::of(versions));
+    t.at("2 20:00", assigned("ana")).at("3 09:00", call());
+    assert_eq!(t.news(), ["2 20:00 started follow_up#1 due 3 20:00", "3 09:00 met follow_up#1 after 46800s by ana"]);
+}
+
+#[test]
 fn a_touch_that_comes_too_late_is_met_late_and_the_cadence_goes_on() {
     both(CADENCE, |t| {
         t.at("2 10:00", assigned("ana")).at("3 12:00", call()).until("4 13:00");

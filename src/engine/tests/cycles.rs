@@ -231,3 +231,20 @@ within = "8 hours"
         assert_eq!(t.news(), [""; 0]);
     });
 }
+
+#[test]
+fn case_8_a_reassignment_at_the_deadline_or_after_it_restarts_nothing() {
+    let policy = DISPOSITION.replace("pause =", "on_reassign = \"restart\"\npause =");
+    for at in ["2 18:00", "2 18:01"] {
+        both(&policy, |t| {
+            t.at("2 10:00", assigned("ana")).at(at, assigned("bo")).until("3 10:00");
+            let told: Vec<String> =
+                t.news().iter().map(|line| line.split(" by ").next().unwrap_or("").to_owned()).collect();
+            assert_eq!(told, ["2 10:00 started disposition#1 due 2 18:00", "2 18:00 breached disposition#1"]);
+        });
+    }
+    both(&policy, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 17:59", assigned("bo"));
+        assert_eq!(t.news()[1..], ["2 17:59 deadline_moved disposition#1 due 3 01:59"]);
+    });
+}

@@ -162,6 +162,8 @@ fn cycles_and_counts_survive_clocks_that_are_dropped() {
     let view = view(&t);
     let folded = view.folded.expect("folded facts");
     assert!(folded.clocks > 90, "{folded:?}");
+    // Two ended ones for each fact that is kept, and what came since.
+    assert_eq!(view.clocks.len(), 4);
     let last = view.clocks.last().expect("a clock");
     assert_eq!(u64::from(last.cycle), folded.clocks + view.clocks.len() as u64);
     assert_eq!(t.said.iter().filter(|said| said["type"] == "sla.started").count() as u32, last.cycle);
@@ -317,4 +319,32 @@ fn an_attribute_of_the_folded_facts_is_known_until_the_life_that_had_it_ends() {
     assert_eq!(attribute(&t, "score"), None);
     t.at("2 12:00", deleted());
     assert_eq!(attribute(&t, "source"), None);
+}
+
+#[test]
+fn for_an_sla_that_the_folded_facts_did_not_know_who_holds_the_lead_was_its_first_assignment() {
+    let touch = "[[sla]]\nname = \"touch\"\nstart = { on = \"assigned\" }\nstop = { activity = \"any\" }\n[[sla.target]]\nwithin = \"8 hours\"\n";
+    let started = |owner: &str| {
+        let mut t = capped(DISPOSITION, Some(0));
+        t.at("2 09:00", created()).at("2 10:00", assigned(owner));
+        let mut next = capped(&format!("{DISPOSITION}{touch}"), Some(0));
+        for record in t.shard.records() {
+            next.shard.restore_record(record.into()).expect("a stored record");
+        }
+        next.at("2 11:00", assigned("bia").id("later"));
+        next.news().into_iter().filter(|line| line.contains("touch")).collect::<Vec<_>>()
+    };
+    assert_eq!(started("ana"), [""; 0]);
+    assert_eq!(started(""), ["2 11:00 started touch#1 due 2 19:00"]);
+}
+
+#[test]
+fn a_few_facts_that_say_very_much_are_folded_as_far_as_it_takes() {
+    let mut t = capped(DISPOSITION, Some(64));
+    for minute in 0..8 {
+        t.at(&format!("2 09:0{minute}"), updated("notes", &format!("{minute}{}", "x".repeat(20_000))));
+    }
+    let bytes = t.shard.lead("L1").expect("a lead").len();
+    assert!(bytes <= record::ROOMY_BYTES, "{bytes} bytes");
+    assert!(view(&t).facts.len() > 1);
 }

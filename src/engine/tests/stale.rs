@@ -202,3 +202,13 @@ fn a_folded_gap_is_not_forgotten() {
     t.learnt("3 09:00", "2 17:30", status("nurture"));
     assert_eq!(t.news(), ["2 17:30 met disposition#1 after 27000s by ana"]);
 }
+
+#[test]
+fn a_status_told_ahead_that_fills_the_gap_finds_the_ladder_at_its_current_step() {
+    both(&policy(), |t| {
+        t.at("2 10:00", assigned("ana")).at("2 11:00", gap()).learnt("2 22:30", "2 23:00", status("working"));
+        t.news();
+        t.until("2 23:01");
+        assert_eq!(t.news(), ["2 18:00 breached disposition#1 late by ana", "2 20:00 escalated disposition#1 step 2"]);
+    });
+}

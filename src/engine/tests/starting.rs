@@ -255,3 +255,21 @@ fn case_6_and_28_of_the_acts_of_the_starting_instant_the_first_meets_the_clock_a
         assert_eq!(t.news(), ["2 10:00 started touch#1 due 2 11:00"]);
     });
 }
+
+#[test]
+fn starts_that_made_no_clock_are_counted_by_why() {
+    let mut t = Timeline::new(DISPOSITION);
+    t.learnt("2 09:00", "2 08:00", status("qualified")).at("2 10:00", assigned("ana"));
+    t.at("2 10:30", assigned("bo")).at("2 11:00", assigned("ana").of("L2"));
+    let not_started = |t: &Timeline, lead: &str| {
+        let mut reading = crate::engine::Reading::default();
+        reading.read(t.shard.rules(), t.shard.lead(lead).expect("a lead"), t.shard.watermark()).expect("a record");
+        let missed = reading.fold.not_started(0);
+        (missed.already_stopped, missed.before_first_version)
+    };
+    assert_eq!((not_started(&t, "L1"), not_started(&t, "L2")), ((1, 0), (0, 0)));
+    let later = format!("{HEAD}{DISPOSITION}").replace("2020-01-01T00:00:00Z", "2026-03-03T00:00:00Z");
+    let mut t = Timeline::new(&later);
+    t.at("2 10:00", assigned("ana")).at("3 10:00", assigned("bo"));
+    assert_eq!(not_started(&t, "L1"), (0, 1));
+}
