@@ -169,10 +169,14 @@ fn another_policy_is_told_to_open_leads_and_no_instant_passes_by_it() {
 
 #[test]
 fn a_reminder_that_the_new_target_puts_before_the_change_is_shown_at_its_own_instant() {
-    let mut t = Timeline::new(RETARGETED);
-    t.at("2 10:00", assigned("ana")).at("2 10:10", status("on_hold")).at("2 10:20", status("working"));
-    t.at("2 13:00", updated("source", "webinar"));
-    let view = inspect(t.shard.rules(), t.shard.lead("L1").expect("a lead"), t.shard.watermark()).expect("a record");
-    let reminder = &view.clocks[0].reminders[0];
-    assert_eq!((reminder.time, reminder.state), (Some(instant("2 12:10")), "passed_over"));
+    // After a pause, and before one.
+    for (from, to, reminder) in [("2 10:10", "2 10:20", "2 12:10"), ("2 12:30", "2 12:40", "2 12:00")] {
+        let mut t = Timeline::new(RETARGETED);
+        t.at("2 10:00", assigned("ana")).at(from, status("on_hold")).at(to, status("working"));
+        t.at("2 13:00", updated("source", "webinar"));
+        let view =
+            inspect(t.shard.rules(), t.shard.lead("L1").expect("a lead"), t.shard.watermark()).expect("a record");
+        let shown = &view.clocks[0].reminders[0];
+        assert_eq!((shown.time, shown.state), (Some(instant(reminder)), "passed_over"));
+    }
 }
