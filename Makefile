@@ -45,9 +45,9 @@ CHECKED = --release --config profile.release.package.plazo.debug-assertions=true
 fuzz:
 	FUZZ_CASES=$(CASES) $(CARGO) test $(LOCKED) $(CHECKED) --test fuzz -- --test-threads 1 --nocapture
 
-# Mutants of calendar, policy, timer_wheel and engine: hours for all of them, SHARD=0/12 takes a twelfth (docs/mutants.md).
+# Mutants of calendar, policy, timer_wheel and engine: hours for all of them; SHARD=0/12 takes a twelfth, FILES='src/calendar/**' those files' (docs/mutants.md).
 mutants:
-	@tests/mutants/run $(SHARD)
+	@SHARD="$(SHARD)" FILES="$(FILES)" tests/mutants/run
 
 lint:
 	$(CARGO) fmt --check
