@@ -248,3 +248,21 @@ fn case_8_a_reassignment_at_the_deadline_or_after_it_restarts_nothing() {
         assert_eq!(t.news()[1..], ["2 17:59 deadline_moved disposition#1 due 3 01:59"]);
     });
 }
+
+#[test]
+fn case_6_and_45_an_act_that_brings_a_held_lead_back_stops_at_once_and_a_reassignment_after_it_starts_nothing() {
+    let policy = r#"
+[[sla]]
+name = "touch"
+start = { on = "assigned" }
+stop = { activity = "any" }
+[[sla.target]]
+within = "8 hours"
+"#;
+    both(policy, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 10:30", call()).at("2 11:00", status("nurture"));
+        t.news();
+        t.at("2 12:00", call().status("working")).at("2 13:00", assigned("bo"));
+        assert_eq!(t.news(), [""; 0]);
+    });
+}
