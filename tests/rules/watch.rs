@@ -1,5 +1,7 @@
 //! Games that people play are told, not punished (SEMANTICS §4): thresholds in `[watch]` of the policy.
 
+use std::sync::Arc;
+
 use crate::timeline::{DISPOSITION, HEAD, Timeline, assigned, parse_policy, play, play_with, status, tell};
 use plazo::policy::{self, Policy};
 use serde_json::json;
@@ -307,6 +309,17 @@ fn the_version_in_force_says_how_much_is_too_much() {
         t.at("2 10:30", assigned("ana").of("L8")).at("2 10:31", assigned("bo").of("L8"));
         t.at("2 10:32", assigned("cy").of("L8"));
         assert_eq!(t.fresh(&["started"]), [""; 0]);
+    });
+}
+
+#[test]
+fn under_a_policy_that_looks_further_back_what_was_let_go_counts_again() {
+    play(&mass(), |t| {
+        given(t);
+        t.at("2 10:00", status("unsuitable")).at("2 10:20", status("unsuitable").of("L2")).until("2 10:45");
+        t.shard.adopt(Arc::new(parse_policy(&mass().replace("10 minutes", "60 minutes"))));
+        t.at("2 10:50", status("unsuitable").of("L3"));
+        assert_eq!(t.fresh(&["met"]), ["2 10:50 mass_disposition L3 by ana 3 disqualified since 2 10:00"]);
     });
 }
 
