@@ -293,7 +293,7 @@ impl Calendar {
         let own = self.spec.hours_of(date).iter().map(|hours| hours.to);
         // The night of the day before may outlast all that begins on the date.
         let yesterday = date.checked_sub_days(Days::new(1)).map_or(&[][..], |date| self.spec.hours_of(date));
-        let tails = yesterday.iter().filter_map(|hours| hours.to.checked_sub(DAY_SECONDS));
+        let tails = yesterday.iter().filter_map(|hours| hours.to.checked_sub(DAY_SECONDS).filter(|to| *to > 0));
         // A start at closing time can stand on a date of its own with nothing open (closing at 24:00).
         let Some(closing) = own.chain(tails).max() else { return Ok(start) };
         let wall = date.and_time(NaiveTime::MIN) + TimeDelta::seconds(i64::from(closing));

@@ -6,30 +6,14 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-const POLICY: &str = r#"
-[agreement]
-name = "Test"
-effective_from = "2026-01-01T00:00:00Z"
-timezone = "UTC"
-[[status]]
-name = "new"
-[[status]]
-name = "qualified"
-disposition = "qualified"
-[[sla]]
-name = "disposition"
-start = { on = "created" }
-stop = { disposition = "any" }
-[[sla.target]]
-within = "8 hours"
-"#;
+use crate::binary::POLICY;
 
 struct Folder(tempfile::TempDir);
 
 impl Folder {
     fn new() -> Self {
         let folder = Folder(tempfile::tempdir().expect("a folder"));
-        folder.write("policy.toml", POLICY);
+        folder.write("policy.toml", POLICY.replace("assigned", "created"));
         folder
     }
 

@@ -363,3 +363,14 @@ fn a_faulty_holiday_file_says_what_it_lacks() {
     let error = parse_ics("BEGIN:VCALENDAR\r\nnothing more").expect_err("no calendar").message;
     assert!(error.starts_with("no iCalendar file: ") && error.contains("at line 2"), "{error}");
 }
+
+/// In St. John's 00:01 of 7 November 2010 became 23:01 of the 6th, so that the Saturday closed at midnight twice.
+#[test]
+fn the_end_of_the_day_of_a_start_at_a_midnight_closing_is_that_closing_also_where_midnight_comes_again() {
+    let saturdays = calendar("America/St_Johns", &[(5, "09:00-24:00")], &[], &[]);
+    let (first, second) = (at("2010-11-07T02:30:00Z"), at("2010-11-07T03:30:00Z"));
+    let end = |from, text| saturdays.add(from, &duration(text));
+    assert_eq!(end(first, "end of business day"), Ok(first));
+    assert_eq!(end(second, "end of business day"), Ok(second));
+    assert_eq!(end(at("2010-11-06T20:00:00Z"), "end of business day"), Ok(second), "its last closing");
+}
