@@ -446,10 +446,17 @@ fn what_cannot_be_guessed_is_said() {
     let ambiguous = "id,changed,state\n1,01/02/2026 10:00,new\n1,03/02/2026 10:00,done\n2,05/06/2026 10:00,new\n";
     let guess = history::guess(&mut ambiguous.as_bytes(), "x.csv", 100).expect("a map");
     assert!(guess.doubts.iter().any(|doubt| doubt.contains("no day is above 12")), "{guess:?}");
+    // Neither of two columns of one name can be named; the same where it is no UTF-8, or differs by spaces around it.
+    let twice: &[u8] = b"id,changed,state, state,\xff\n1,2026-01-01T00:00:00Z,new,x,1\n1,2026-01-02T00:00:00Z,old,y,2\n2,2026-01-02T00:00:00Z,old,y,2\n";
+    let guess = history::guess(&mut &*twice, "x.csv", 100).expect("a map");
+    assert!(guess.doubts[0].starts_with("left out \"state\", \"\u{fffd}\" (several columns"), "{guess:?}");
+    let map = CsvMap::parse(&guess.map, "map.toml").expect("a map");
+    read_csv(twice, &map, &Room::default(), &mut |_, _, _| Ok(())).expect("a map that fits");
     for (text, expected) in [
         ("", "names of the columns"),
         ("id,state\n", "expected rows"),
         ("id,state\n1,new\n2,old\n", "a column of instants"),
+        ("id,id,changed\n1,1,2026-01-01T00:00:00Z\n", "rename"),
         ("state,changed\nnew,2026-01-01T00:00:00Z\nold,2026-01-02T00:00:00Z\n", "the leads' ids"),
     ] {
         let error = history::guess(&mut text.as_bytes(), "x.csv", 100).expect_err("no map");
@@ -465,7 +472,7 @@ fn what_cannot_be_guessed_is_said() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Whatever the columns are called, a map that is proposed can be read, and reads the file.
+    /// Whatever the columns are called, two of them perhaps the same, a map that is proposed can be read, and reads the file.
     #[test]
     fn every_proposed_map_is_a_map(names in proptest::collection::btree_set("[a-zA-Z \"'#\\\\áñ_=\\[\\]{}\u{7f}]{1,12}", 4)) {
         let names: Vec<String> = names.into_iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();

@@ -3,6 +3,7 @@
 mod column;
 mod proposal;
 
+use std::collections::BTreeSet;
 use std::io::{self, Cursor, Read};
 
 use ::csv::StringRecord;
@@ -30,7 +31,10 @@ pub struct Guess {
 /// The rows that were looked at.
 struct Sample {
     delimiter: u8,
+    /// Those that a map can name.
     columns: Vec<Column>,
+    /// Names that several columns have, or that are no UTF-8, as the file has them.
+    unusable: BTreeSet<String>,
     rows: Vec<StringRecord>,
     /// The file goes on after them.
     more: bool,
@@ -55,8 +59,9 @@ fn sample(mut reader: &mut dyn Read, file: &str, most_rows: usize) -> Result<Sam
     let fail = |error: io::Error| HistoryError::read(file, error);
     let mut cells = Cells::default();
     csv.next(&mut cells).map_err(fail)?;
-    let names: Vec<String> = cells.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
-    if names.iter().all(String::is_empty) {
+    // As a map's names are compared with them.
+    let names: Vec<Vec<u8>> = cells.iter().map(|name| name.trim_ascii().to_vec()).collect();
+    if names.iter().all(Vec::is_empty) {
         let message = format!("{file}: expected a first row with the names of the columns, found nothing");
         return Err(HistoryError::Fault(message));
     }
@@ -77,8 +82,17 @@ fn sample(mut reader: &mut dyn Read, file: &str, most_rows: usize) -> Result<Sam
     if rows.is_empty() {
         return Err(HistoryError::Fault(format!("{file}: expected rows under the names of the columns, found none")));
     }
-    let columns = names.into_iter().enumerate().map(|(at, name)| Column::of(name, at, &rows)).collect();
-    Ok(Sample { delimiter, columns, rows, more })
+    let (mut columns, mut unusable) = (Vec::new(), BTreeSet::new());
+    for (at, name) in names.iter().enumerate() {
+        let once = names.iter().filter(|other| *other == name).count() == 1;
+        match str::from_utf8(name) {
+            Ok(name) if once => columns.push(Column::of(name.to_owned(), at, &rows)),
+            _ => {
+                unusable.insert(String::from_utf8_lossy(name).into_owned());
+            }
+        }
+    }
+    Ok(Sample { delimiter, columns, unusable, rows, more })
 }
 
 /// The delimiter that parts the first line into most cells, outside of quotes.

@@ -77,6 +77,9 @@ pub(super) fn propose(sample: &Sample, file: &str) -> Result<Guess, HistoryError
             "it parts the first line into most cells",
         );
     }
+    if let Some(names) = unusable(sample) {
+        out.doubt(format!("left out {names}"));
+    }
     formats(&times, &mut out);
     unknown(sample, &mut out);
     match repeated {
@@ -116,8 +119,16 @@ fn lacks(sample: &Sample, file: &str, what: &str) -> HistoryError {
             if column.time.is_some() { "instants".to_owned() } else { format!("{} values", column.values.len()) };
         format!("{:?} ({kind})", column.name)
     };
-    let columns: Vec<String> = sample.columns.iter().map(told).collect();
+    let mut columns: Vec<String> = sample.columns.iter().map(told).collect();
+    columns.extend(unusable(sample));
     HistoryError::Fault(format!("{file}: expected {what}; found {}", columns.join(", ")))
+}
+
+/// Columns that no map can name.
+fn unusable(sample: &Sample) -> Option<String> {
+    let names: Vec<String> = sample.unusable.iter().map(|name| quoted(name)).collect();
+    let why = "several columns have that name, or it is no UTF-8; rename them to use them";
+    (!names.is_empty()).then(|| format!("{} ({why})", names.join(", ")))
 }
 
 /// The column of the lead's id: by its name, and by how many different values it has.
