@@ -46,7 +46,7 @@ struct Outcome {
 #[expect(clippy::disallowed_methods, reason = "a bench measures how long something took")]
 fn one(lines: &[u8]) -> Outcome {
     let (start, before) = (Instant::now(), ALLOCATOR.allocated());
-    let mut replay = Replay::new(policy(POLICY), None, i64::MAX).wordless();
+    let mut replay = Replay::new(policy(POLICY), None, i64::MAX).facts_only();
     let mut input = lines;
     history::read(&mut input, "bench", &Form::Ndjson, &Room::default(), &mut |Coming { leads_ahead, .. }, event| {
         replay.warm(leads_ahead);

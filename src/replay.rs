@@ -64,6 +64,13 @@ impl Replay {
         self
     }
 
+    /// For who asks for no notice, and not what was told when: no timer fires and nothing is settled before the end. What the
+    /// leads' facts make of their clocks is the same, and so is a report.
+    pub fn facts_only(mut self) -> Self {
+        self.shard.keep_facts_only();
+        self
+    }
+
     /// Applies one event, or counts its refusal. The refusal is given back.
     ///
     /// # Errors

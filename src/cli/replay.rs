@@ -79,7 +79,7 @@ fn replay(args: &ReplayArgs, policy: Policy) -> Result<BadLines, Stop> {
     let form = args.history.form()?;
     let mut replay = Replay::new(policy, args.history.until, args.history.future_tolerance);
     if args.notices.is_none() {
-        replay = replay.wordless();
+        replay = if args.report.explains() { replay.wordless() } else { replay.facts_only() };
     }
     let mut notices = args.notices.as_deref().map(create).transpose()?;
     let mut take = |outbox: &Outbox| -> io::Result<()> {

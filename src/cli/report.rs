@@ -51,7 +51,12 @@ pub struct ReportChoice {
 impl ReportChoice {
     pub fn collector<'r>(&self, rules: &'r Rules, as_of: Timestamp) -> Collector<'r> {
         let collector = Collector::new(rules, as_of, &self.by, self.holder).over(self.period).telling(self.breaches);
-        if self.form() == Form::Html { collector.explaining(self.lang) } else { collector }
+        if self.explains() { collector.explaining(self.lang) } else { collector }
+    }
+
+    /// Whether it tells of some leads what was said of them, and when.
+    pub fn explains(&self) -> bool {
+        self.form() == Form::Html
     }
 
     fn form(&self) -> Form {

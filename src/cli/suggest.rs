@@ -78,7 +78,7 @@ pub fn run(args: &SuggestArgs) -> ExitCode {
 fn find(args: &SuggestArgs, version: Version, dimensions: Vec<Dimension>) -> Result<BadLines, Stop> {
     let form = args.history.form()?;
     let mut replay =
-        Replay::new(without_deadlines(&version), args.history.until, args.history.future_tolerance).wordless();
+        Replay::new(without_deadlines(&version), args.history.until, args.history.future_tolerance).facts_only();
     let bad = args.history.read(&form, &mut |event| replay.event(event, &mut |_| Ok(())))?;
     let end = replay.finish(&mut |_| Ok(())).map_err(Stop::cannot_write)?;
     let question = Question { history: args.history.file_name(), wished_ppm: args.met, dimensions };

@@ -104,6 +104,8 @@ pub struct Settler {
     retention_ms: Option<i64>,
     /// More facts of one lead are folded; `None`: never.
     max_facts: Option<usize>,
+    /// Nothing is told, and no record says what was.
+    facts_only: bool,
     speech: Speech,
     /// Of the ledger's entries, each at its entry's place.
     families: Vec<u16>,
@@ -114,6 +116,11 @@ pub struct Settler {
 impl Settler {
     pub fn new(retention_ms: Option<i64>, max_facts: Option<usize>) -> Self {
         Settler { retention_ms, max_facts, ..Settler::default() }
+    }
+
+    /// From now on facts are inserted, and nothing follows from them: for who reads them in the end alone.
+    pub fn keep_facts_only(&mut self) {
+        self.facts_only = true;
     }
 
     /// Settles one lead. `record` is its present state, `None` for a lead not seen yet.
@@ -154,6 +161,10 @@ impl Settler {
         };
         self.deltas.clear();
         self.passed_over = 0;
+        if self.facts_only {
+            self.lead.encode(Timestamp::MAX, &mut self.encoded);
+            return Ok(Settled::Changed { next_due: Timestamp::MAX });
+        }
         self.families.clear();
         let lead = &self.lead;
         self.families.extend(lead.ledger.iter().map(|told| family_of(rules, lead.str(told.sla))));

@@ -137,6 +137,11 @@ impl Shard {
         self.turn.outbox.be_wordless();
     }
 
+    /// Keeps facts, and tells nothing ([`Settler::keep_facts_only`]): of a shard without leads that forgets none.
+    pub fn keep_facts_only(&mut self) {
+        self.settler.keep_facts_only();
+    }
+
     pub fn policy(&self) -> &Arc<Policy> {
         &self.rules.policy
     }

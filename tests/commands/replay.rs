@@ -151,3 +151,23 @@ fn the_report_is_a_table_or_csv_as_asked() {
     assert_eq!(lines[0].split(',').count(), 15);
     assert!(lines[1].starts_with("disposition,,,2,0,1,0,1,0,0"), "{lines:?}");
 }
+
+/// Without notices most is not settled: what is reported, and explained, must not differ by it.
+#[test]
+fn a_report_is_the_same_whether_notices_are_written_or_not() {
+    let files = Files::new();
+    let policy = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/policy/en");
+    let history = plazo(&["load", "--leads", "150", "--seed", "7"], "").stdout;
+    for form in [&["--report", "text"][..], &["--report", "csv"], &["--report", "json", "--by", "source"], &["--html"]]
+    {
+        let run = |more: &[&str]| {
+            let arguments = [&["replay", "--policy", policy, "--events", "-"], form, more].concat();
+            let output = plazo(&arguments, &history);
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).expect("UTF-8")
+        };
+        let told = run(&["--notices", &files.path("notices")]);
+        assert!(std::fs::metadata(files.path("notices")).expect("notices").len() > 100_000);
+        assert!(run(&[]) == told, "{form:?}: the reports differ");
+    }
+}
