@@ -3,7 +3,7 @@
 mod column;
 mod proposal;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read};
 
 use ::csv::StringRecord;
@@ -33,7 +33,7 @@ struct Sample {
     delimiter: u8,
     /// Those that a map can name.
     columns: Vec<Column>,
-    /// Names that several columns have, or that are no UTF-8, as the file has them.
+    /// Names that several columns have, or that are no UTF-8.
     unusable: BTreeSet<String>,
     rows: Vec<StringRecord>,
     /// The file goes on after them.
@@ -82,11 +82,12 @@ fn sample(mut reader: &mut dyn Read, file: &str, most_rows: usize) -> Result<Sam
     if rows.is_empty() {
         return Err(HistoryError::Fault(format!("{file}: expected rows under the names of the columns, found none")));
     }
+    let mut counts: BTreeMap<&[u8], u32> = BTreeMap::new();
+    names.iter().for_each(|name| *counts.entry(name).or_default() += 1);
     let (mut columns, mut unusable) = (Vec::new(), BTreeSet::new());
     for (at, name) in names.iter().enumerate() {
-        let once = names.iter().filter(|other| *other == name).count() == 1;
         match str::from_utf8(name) {
-            Ok(name) if once => columns.push(Column::of(name.to_owned(), at, &rows)),
+            Ok(name) if counts[name.as_bytes()] == 1 => columns.push(Column::of(name.to_owned(), at, &rows)),
             _ => {
                 unusable.insert(String::from_utf8_lossy(name).into_owned());
             }
