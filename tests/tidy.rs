@@ -309,6 +309,49 @@ fn the_repository_is_tidy() {
 }
 
 #[track_caller]
+
+/// Modules that a test names but the small crate of the mutation tests (`tests/mutants/run`) lacks, where it takes that test.
+fn beyond_the_small_crate(modules: &[&str], path: &str, source: &str) -> Vec<String> {
+    let named = source
+        .split("plazo::")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next());
+    let lacking = named.filter(|module| !module.is_empty() && !modules.contains(module));
+    lacking
+        .map(|module| {
+            format!("{path}: `make mutants` has this test, but not {module}: move the case to a file of its own")
+        })
+        .collect()
+}
+
+#[test]
+fn the_small_crate_of_the_mutation_tests_has_what_its_tests_name() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let run = read(&root.join("tests/mutants/run"));
+    let modules: Vec<&str> = run
+        .lines()
+        .find_map(|line| line.strip_prefix("MODULES="))
+        .expect("a line MODULES=")
+        .trim_matches('"')
+        .split(' ')
+        .collect();
+    let core = read(&root.join("tests/mutants/core.rs"));
+    let paths: Vec<&str> =
+        core.lines().filter_map(|line| line.strip_prefix("#[path = \"../tests/")?.strip_suffix("\"]")).collect();
+    assert!(paths.len() > 10 && modules.contains(&"engine"), "{paths:?} {modules:?}");
+    let mut faults = Vec::new();
+    for path in paths {
+        match path.strip_suffix("/mod.rs") {
+            Some(folder) => walk(&root.join("tests"), folder, &mut |path, file| {
+                faults.extend(beyond_the_small_crate(&modules, path, &read(file)))
+            }),
+            None => faults.extend(beyond_the_small_crate(&modules, path, &read(&root.join("tests").join(path)))),
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 fn caught(path: &str, source: &str, what: &str) {
     let found = faults(path, source);
     assert!(found.len() == 1 && found[0].contains(what), "{source:?} in {path}: {found:?}");

@@ -6,5 +6,6 @@ mod model;
 mod schema_check;
 
 mod engine_properties;
+mod facts_only;
 mod model_agreement;
 mod model_cases;

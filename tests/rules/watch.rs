@@ -112,6 +112,8 @@ fn one_owner_that_disqualifies_more_leads_within_the_time_is_told_once() {
 fn the_team_of_who_gave_the_last_disposition_is_told() {
     play(&mass(), |t| {
         given(t);
+        t.at("2 09:35", assigned("ana").of("L3").with("team", "west"));
+        t.at("2 09:36", status("nurture").of("L3")).at("2 09:37", status("working").of("L3"));
         t.at("2 09:40", assigned("bo").of("L3").with("team", "south"));
         t.at("2 09:50", status("unsuitable").of("L3")).at("2 09:55", status("working").of("L3"));
         t.at("2 09:58", assigned("ana").of("L3").with("team", "north"));
@@ -168,6 +170,16 @@ fn other_owners_other_dispositions_nobody_and_one_lead_twice_do_not_count() {
         assert_eq!(t.fresh(&["met", "started"]), [""; 0]);
         t.at("2 10:07", status("unsuitable").of("L5"));
         assert_eq!(t.fresh(&["met"]), ["2 10:07 mass_disposition L5 by ana 3 disqualified since 2 10:02"]);
+    });
+}
+
+#[test]
+fn what_nobody_held_is_disposed_of_by_nobody() {
+    play(&mass(), |t| {
+        for (time, lead) in [("2 10:00", "L1"), ("2 10:01", "L2"), ("2 10:02", "L3"), ("2 10:03", "L4")] {
+            t.at(time, status("unsuitable").of(lead));
+        }
+        t.tells(&[]);
     });
 }
 

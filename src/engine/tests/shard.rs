@@ -215,3 +215,41 @@ fn leads_are_shown_a_few_slots_at_a_time_each_once() {
     assert_eq!(t.shard.visit(3, 2, |_| {}), None);
     assert_eq!(t.shard.visit(9, u32::MAX, |_| panic!("no such slot")), None);
 }
+
+#[test]
+fn the_earliest_instant_at_which_something_may_be_said_is_known() {
+    let mut t = Timeline::new(DISPOSITION);
+    assert_eq!(t.shard.next_due(), None);
+    t.at("2 10:00", assigned("ana")).at("2 11:00", assigned("ana").of("L2"));
+    assert_eq!(t.shard.next_due(), Some(instant("2 18:00")));
+    t.until("2 18:00:01");
+    assert_eq!(t.shard.next_due(), Some(instant("2 19:00")));
+    t.until("2 20:00");
+    assert_eq!(t.shard.next_due(), None);
+}
+
+#[test]
+fn timers_that_were_overtaken_are_swept_and_those_that_wait_stay() {
+    let by = "[[sla.target]]\nwhen = { deadline = { present = true } }\nby = \"deadline\"\n";
+    let mut t = Timeline::new(&DISPOSITION.replace("[[sla.target]]", &format!("{by}[[sla.target]]")));
+    let leads: Vec<&'static str> = (0..100).map(|lead| &*format!("L{lead}").leak()).collect();
+    let deadline = |minute: usize| format!("2026-03-02T{:02}:{:02}:00Z", 12 + minute / 60, minute % 60);
+    for lead in &leads {
+        t.at("2 10:00", assigned("ana").of(lead).attribute("deadline", &deadline(59)));
+    }
+    // Each deadline is earlier than the one before it, whose timer stands in the wheel.
+    for minute in (0..59).rev() {
+        for lead in &leads {
+            let mut event = updated("deadline", &deadline(minute)).of(lead).id(&format!("{lead} {minute}")).0;
+            event.time = instant("2 10:00");
+            assert_eq!(t.shard.apply(&event, event.time, (0, 0)), Ok(Applied::Accepted));
+            t.shard.commit();
+        }
+    }
+    assert!((100..2_100).contains(&t.shard.timer_count()), "{} timers", t.shard.timer_count());
+    t.news();
+    t.until("2 12:00:01");
+    assert_eq!(t.news().len(), 100);
+    t.until("3 12:00");
+    assert_eq!(t.news().len(), 0);
+}
