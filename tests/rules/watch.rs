@@ -113,7 +113,7 @@ fn the_team_of_who_gave_the_last_disposition_is_told() {
     play(&mass(), |t| {
         given(t);
         t.at("2 09:35", assigned("ana").of("L3").with("team", "west"));
-        t.at("2 09:36", status("nurture").of("L3")).at("2 09:37", status("working").of("L3"));
+        t.at("2 09:36", status("unsuitable").of("L3")).at("2 09:37", status("working").of("L3"));
         t.at("2 09:40", assigned("bo").of("L3").with("team", "south"));
         t.at("2 09:50", status("unsuitable").of("L3")).at("2 09:55", status("working").of("L3"));
         t.at("2 09:58", assigned("ana").of("L3").with("team", "north"));

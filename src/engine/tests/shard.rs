@@ -1,8 +1,9 @@
 //! The shard: turns, undo, bounded firing, order, the codec.
 
 use super::*;
-use crate::engine::Progress;
+use crate::engine::leads::Leads;
 use crate::engine::record::{FORMAT_VERSION, Lead, lead_id, next_due};
+use crate::engine::{Notice, Progress};
 
 #[test]
 fn open_clocks_stay_with_their_slas_under_a_policy_that_has_them_in_another_order() {
@@ -232,24 +233,65 @@ fn the_earliest_instant_at_which_something_may_be_said_is_known() {
 fn timers_that_were_overtaken_are_swept_and_those_that_wait_stay() {
     let by = "[[sla.target]]\nwhen = { deadline = { present = true } }\nby = \"deadline\"\n";
     let mut t = Timeline::new(&DISPOSITION.replace("[[sla.target]]", &format!("{by}[[sla.target]]")));
-    let leads: Vec<&'static str> = (0..100).map(|lead| &*format!("L{lead}").leak()).collect();
-    let deadline = |minute: usize| format!("2026-03-02T{:02}:{:02}:00Z", 12 + minute / 60, minute % 60);
-    for lead in &leads {
-        t.at("2 10:00", assigned("ana").of(lead).attribute("deadline", &deadline(59)));
-    }
     // Each deadline is earlier than the one before it, whose timer stands in the wheel.
-    for minute in (0..59).rev() {
-        for lead in &leads {
-            let mut event = updated("deadline", &deadline(minute)).of(lead).id(&format!("{lead} {minute}")).0;
+    let times = ["12:03", "12:02", "12:01", "12:00"].map(|time| format!("2026-03-02T{time}:00Z"));
+    let leads = 2_100;
+    for deadline in &times {
+        for lead in 0..leads {
+            let mut event = assigned("ana").attribute("deadline", deadline).id(&format!("{lead} {deadline}")).0;
+            event.lead_id = format!("L{lead}").into();
             event.time = instant("2 10:00");
             assert_eq!(t.shard.apply(&event, event.time, (0, 0)), Ok(Applied::Accepted));
             t.shard.commit();
         }
     }
-    assert!((100..2_100).contains(&t.shard.timer_count()), "{} timers", t.shard.timer_count());
-    t.news();
-    t.until("2 12:00:01");
-    assert_eq!(t.news().len(), 100);
-    t.until("3 12:00");
-    assert_eq!(t.news().len(), 0);
+    assert!((leads..=2 * leads).contains(&t.shard.timer_count()), "{} timers", t.shard.timer_count());
+    t.shard.advance(instant("3 12:00"), usize::MAX);
+    let notices = &t.shard.turn().outbox.notices;
+    assert_eq!(notices.len(), leads);
+    assert!(notices.iter().all(|notice| (notice.kind, notice.time) == (NoticeKind::Breached, instant("2 12:00"))));
+}
+
+#[test]
+fn without_words_the_same_is_said_at_the_same_instants() {
+    let said = |wordless: bool| -> Vec<(NoticeKind, Timestamp, Timestamp, bool)> {
+        let mut shard = Timeline::new(DISPOSITION).shard;
+        if wordless {
+            shard.be_wordless();
+        }
+        let mut event = assigned("ana").id("e1").0;
+        event.time = instant("2 10:00");
+        assert_eq!(shard.apply(&event, event.time, (0, 1)), Ok(Applied::Accepted));
+        shard.advance(instant("3 12:00"), usize::MAX);
+        let outbox = &shard.turn().outbox;
+        let line = |notice: &Notice| (notice.kind, notice.time, notice.as_of, outbox.json(notice).is_empty());
+        outbox.notices.iter().map(line).collect()
+    };
+    let silent = said(true);
+    let words: Vec<_> = said(false).into_iter().map(|(kind, time, as_of, empty)| (kind, time, as_of, !empty)).collect();
+    assert_eq!((silent.len(), &silent), (2, &words));
+}
+
+#[test]
+fn where_only_facts_are_kept_nothing_is_settled() {
+    let mut t = Timeline::new(DISPOSITION);
+    t.shard.keep_facts_only();
+    t.at("2 10:00", created()).at("2 10:00", assigned("ana")).until("3 12:00");
+    assert_eq!((t.news().len(), t.shard.timer_count()), (0, 0));
+    assert_eq!(t.clocks("L1"), Timeline::new(DISPOSITION).at("2 10:00", assigned("ana")).until("3 12:00").clocks("L1"));
+}
+
+#[test]
+fn a_shard_that_takes_all_records_at_once_goes_on_as_with_one_after_the_other() {
+    let mut t = Timeline::new(DISPOSITION);
+    t.at("2 10:00", assigned("ana")).at("2 11:00", assigned("bo").of("L2"));
+    let mut leads = Leads::default();
+    for record in t.shard.records() {
+        leads.put(lead_id(record), record.into());
+    }
+    let mut taken = Timeline::new(DISPOSITION).shard;
+    assert_eq!(taken.restore_records(leads), Ok(()));
+    assert_eq!((taken.lead_count(), taken.open_clocks()), (2, t.shard.open_clocks()));
+    taken.advance(instant("3 12:00"), usize::MAX);
+    assert_eq!(taken.turn().outbox.notices.len(), 2);
 }
