@@ -541,6 +541,11 @@ impl Shard {
         self.stale
     }
 
+    #[cfg(test)]
+    pub fn watched_lead_count(&self) -> usize {
+        self.settler.watch.lead_count()
+    }
+
     /// Open clocks by SLA and state, all of them, zero included.
     pub fn open_clocks(&self) -> Vec<OpenCount> {
         let mut counts = Vec::new();

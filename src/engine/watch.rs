@@ -119,6 +119,11 @@ impl Watch {
         })
     }
 
+    #[cfg(test)]
+    pub fn lead_count(&self) -> usize {
+        self.leads.len()
+    }
+
     /// A lead is forgotten.
     pub fn forget(&mut self, lead_id: &str) {
         if self.leads.contains_key(lead_id) {

@@ -295,3 +295,19 @@ fn a_shard_that_takes_all_records_at_once_goes_on_as_with_one_after_the_other() 
     taken.advance(instant("3 12:00"), usize::MAX);
     assert_eq!(taken.turn().outbox.notices.len(), 2);
 }
+
+#[test]
+fn what_no_burst_can_count_any_more_is_let_go() {
+    let watch = "[watch]\nmass_disposition = { more_than = 2, within = \"10 minutes\" }\n";
+    let mut t = Timeline::new(&format!("{DISPOSITION}{watch}"));
+    for (time, lead) in [("2 10:00", "L1"), ("2 10:05", "L2"), ("2 10:09", "L3")] {
+        t.at(time, assigned("ana").of(lead)).at(time, status("unsuitable").of(lead));
+    }
+    assert_eq!(t.shard.watched_lead_count(), 3);
+    t.until("2 10:12");
+    assert_eq!(t.shard.watched_lead_count(), 2);
+    t.restart();
+    assert_eq!(t.shard.watched_lead_count(), 2);
+    t.until("2 10:20");
+    assert_eq!(t.shard.watched_lead_count(), 0);
+}
