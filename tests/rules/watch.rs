@@ -245,6 +245,19 @@ fn a_late_fact_completes_a_burst_and_one_older_than_the_time_does_not() {
 }
 
 #[test]
+fn an_act_that_a_late_fact_moves_out_of_the_time_counts_no_more() {
+    play(&mass(), |t| {
+        given(t);
+        t.at("2 10:00", status("unsuitable"));
+        t.learnt("2 10:01", "2 09:45", status("unsuitable"));
+        t.at("2 10:02", status("unsuitable").of("L2")).at("2 10:03", status("unsuitable").of("L3"));
+        assert_eq!(t.fresh(&["met", "retracted"]), [""; 0]);
+        t.at("2 10:04", status("unsuitable").of("L4"));
+        assert_eq!(t.fresh(&["met"]), ["2 10:04 mass_disposition L4 by ana 3 disqualified since 2 10:02"]);
+    });
+}
+
+#[test]
 fn a_disposition_told_ahead_counts_when_its_time_has_come() {
     play(&mass(), |t| {
         given(t);
