@@ -232,24 +232,27 @@ fn the_earliest_instant_at_which_something_may_be_said_is_known() {
 #[test]
 fn timers_that_were_overtaken_are_swept_and_those_that_wait_stay() {
     let by = "[[sla.target]]\nwhen = { deadline = { present = true } }\nby = \"deadline\"\n";
-    let mut t = Timeline::new(&DISPOSITION.replace("[[sla.target]]", &format!("{by}[[sla.target]]")));
-    // Each deadline is earlier than the one before it, whose timer stands in the wheel.
-    let times = ["12:03", "12:02", "12:01", "12:00"].map(|time| format!("2026-03-02T{time}:00Z"));
-    let leads = 2_100;
-    for deadline in &times {
-        for lead in 0..leads {
-            let mut event = assigned("ana").attribute("deadline", deadline).id(&format!("{lead} {deadline}")).0;
-            event.lead_id = format!("L{lead}").into();
-            event.time = instant("2 10:00");
-            assert_eq!(t.shard.apply(&event, event.time, (0, 0)), Ok(Applied::Accepted));
-            t.shard.commit();
+    let policy = DISPOSITION.replace("[[sla.target]]", &format!("{by}[[sla.target]]"));
+    for (leads, moves) in [(1_000, 5), (2_100, 3)] {
+        let mut t = Timeline::new(&policy);
+        // Each deadline is earlier than the one before it, whose timer stands in the wheel.
+        for minute in (0..=moves).rev() {
+            let deadline = format!("2026-03-02T12:{minute:02}:00Z");
+            for lead in 0..leads {
+                let mut event = assigned("ana").attribute("deadline", &deadline).id(&format!("{lead} {minute}")).0;
+                event.lead_id = format!("L{lead}").into();
+                event.time = instant("2 10:00");
+                assert_eq!(t.shard.apply(&event, event.time, (0, 0)), Ok(Applied::Accepted));
+                t.shard.commit();
+            }
         }
+        let timers = t.shard.timer_count();
+        assert!((leads..=4_200).contains(&timers), "{timers} timers of {leads} leads");
+        t.shard.advance(instant("3 12:00"), usize::MAX);
+        let notices = &t.shard.turn().outbox.notices;
+        assert_eq!(notices.len(), leads);
+        assert!(notices.iter().all(|notice| (notice.kind, notice.time) == (NoticeKind::Breached, instant("2 12:00"))));
     }
-    assert!((leads..=2 * leads).contains(&t.shard.timer_count()), "{} timers", t.shard.timer_count());
-    t.shard.advance(instant("3 12:00"), usize::MAX);
-    let notices = &t.shard.turn().outbox.notices;
-    assert_eq!(notices.len(), leads);
-    assert!(notices.iter().all(|notice| (notice.kind, notice.time) == (NoticeKind::Breached, instant("2 12:00"))));
 }
 
 #[test]
@@ -310,4 +313,18 @@ fn what_no_burst_can_count_any_more_is_let_go() {
     assert_eq!(t.shard.watched_lead_count(), 2);
     t.until("2 10:20");
     assert_eq!(t.shard.watched_lead_count(), 0);
+}
+
+#[test]
+fn what_a_forgotten_lead_did_counts_no_more() {
+    let watch = "[watch]\nmass_disposition = { more_than = 2, within = \"10 minutes\" }\n";
+    let told = |retention_ms: Option<i64>| -> usize {
+        let policy = parse_policy(&format!("{DISPOSITION}{watch}"));
+        let mut t = Timeline::of(policy, Options { retention_ms, ..Options::default() });
+        for (time, lead) in [("2 10:00", "L1"), ("2 10:01", "L2"), ("2 10:06", "L3"), ("2 10:07", "L4")] {
+            t.at(time, assigned("ana").of(lead)).at(time, status("unsuitable").of(lead));
+        }
+        t.said.iter().filter(|notice| notice["type"] == "watch.mass_disposition").count()
+    };
+    assert_eq!((told(None), told(Some(120_000))), (1, 0));
 }
