@@ -263,7 +263,8 @@ impl Speaker<'_> {
         let version = self.rules.policy.words_at(start) as u16;
         let policy = self.rules.policy_part(version);
         let (owner, team, _) = self.fold.holder();
-        let earlier = self.fold.clocks.iter().filter(|clock| clock.family == family && clock.start < start);
+        // Those that are left of its own instant have lower ordinals.
+        let earlier = self.fold.clocks.iter().filter(|clock| clock.family == family && clock.start <= start);
         let data = Retracted {
             lead_id,
             sla,
