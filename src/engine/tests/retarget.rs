@@ -119,6 +119,19 @@ fn a_reminder_that_the_new_target_puts_ahead_again_is_held_by_the_next_pause() {
 }
 
 #[test]
+fn case_19_a_pause_that_begins_at_the_deadline_of_the_new_target_saves_nothing() {
+    both(RETARGETED, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 14:00", status("on_hold")).at("2 15:00", status("working"));
+        t.news();
+        t.at("2 16:00", updated("source", "webinar"));
+        assert_eq!(
+            t.news(),
+            ["2 14:00 breached disposition#1 late by ana", "2 16:00 deadline_moved disposition#1 due 2 14:00"]
+        );
+    });
+}
+
+#[test]
 fn a_late_change_retargets_from_when_it_happened() {
     both(RETARGETED, |t| {
         t.at("2 10:00", assigned("ana")).learnt("2 13:00", "2 11:00", updated("source", "webinar"));
