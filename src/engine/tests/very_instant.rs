@@ -119,7 +119,7 @@ fn a_reminder_passed_over_at_a_resume_is_told_where_the_next_pause_puts_it_ahead
 }
 
 #[test]
-fn a_pause_that_the_stop_ends_at_once_leaves_the_deadline_where_it_was() {
+fn a_pause_that_ends_at_once_leaves_the_deadline_where_it_was() {
     let policy = r#"
 [calendars.desk]
 timezone = "UTC"
@@ -139,6 +139,10 @@ within = "1 business days"
         assert_eq!(t.news()[0], "2 17:30 started disposition#1 due 4 09:00");
         assert_eq!(t.said[2]["type"], "sla.met");
         assert_eq!(t.said[2]["data"]["due_at"], "2026-03-04T09:00:00Z");
+    });
+    both(policy, |t| {
+        t.at("2 17:30", assigned("ana")).at("3 10:00", status("on_hold")).at("3 10:00", status("working"));
+        assert_eq!(t.news()[2..], ["3 10:00 resumed disposition#1 due 4 09:00"]);
     });
 }
 
