@@ -313,7 +313,7 @@ impl Fold {
             from: before.map_or(first.time, |folded| folded.from),
             until: last.time,
             learnt: facts.iter().map(|fact| fact.learnt).chain(before.map(|folded| folded.learnt)).max()?,
-            now: Situation { index: None, words: 0, ..self.now },
+            now: self.now,
             attributes: self.attributes.clone(),
             threads: (0..)
                 .zip(&self.threads)
@@ -397,7 +397,7 @@ impl Fold {
             creates: fact.kind == FactKind::Created && !before.created,
             assigns: fact.owner.is_some_and(|owner| owner != 0 && owner != before.owner),
         };
-        if rules.watched_ms().is_some() && fact.status != 0 {
+        if rules.watched_ms().is_some() {
             self.acts.extend(disposes(rules.version(words), &change));
         }
         for family in 0..self.threads.len() as u16 {
@@ -678,9 +678,7 @@ impl Fold {
 
     /// Puts the clocks in order and counts the cycles.
     fn order(&mut self) {
-        if self.clocks.len() > 1 {
-            self.clocks.sort_by_key(|clock| (clock.family, clock.start, clock.ordinal));
-        }
+        self.clocks.sort_by_key(|clock| (clock.family, clock.start, clock.ordinal));
         let mut previous = (u16::MAX, 0);
         for clock in &mut self.clocks {
             let dropped = self.threads.get(usize::from(clock.family)).map_or(0, |thread| thread.dropped.all());

@@ -120,7 +120,7 @@ impl Rules {
         if let Some((version, sla)) = at(version) {
             return (version, sla, true);
         }
-        let later = (version + 1..by_version.len()).find_map(at);
+        let later = (version..by_version.len()).find_map(at);
         let (version, sla) = later.or_else(|| (0..version).rev().find_map(at)).unwrap_or((0, 0));
         (version, sla, false)
     }

@@ -210,15 +210,12 @@ impl Settler {
         let speaker = Speaker { rules, lead: &self.lead, fold: &self.fold, step };
         let first = outbox.notices.len();
         self.speech.tell(speaker, outbox);
-        let told = outbox.notices.len();
         self.watch.look(rules, &mut self.lead, &self.fold, step, outbox);
-        if outbox.notices.len() > told {
-            // By its instant it may stand before what the clocks told (SEMANTICS 12.15).
-            outbox.notices[first..].sort_by_key(|notice| match notice.kind {
-                NoticeKind::Retracted => Timestamp::MIN,
-                _ => notice.time,
-            });
-        }
+        // What was watched may by its instant stand before what the clocks told (SEMANTICS 12.15).
+        outbox.notices[first..].sort_by_key(|notice| match notice.kind {
+            NoticeKind::Retracted => Timestamp::MIN,
+            _ => notice.time,
+        });
         self.count_open(1);
         if let Some(drop_at) = self.lead.kept_until(next_due, self.retention_ms) {
             if inclusive && drop_at <= at {
@@ -519,11 +516,8 @@ impl Diff<'_> {
         let keys = &self.rules.of(clock.version, clock.sla).steps;
         let mut current: SmallVec<[(usize, Timestamp, u32); 2]> = SmallVec::new();
         for (step, (&instant, &key)) in clock.steps.iter().zip(keys).enumerate() {
-            let mark = told.steps.iter().find(|mark| mark.key == key);
-            if instant == Timestamp::MAX || mark.is_some_and(|mark| mark.claim.stands) {
-                continue;
-            }
-            if mark.is_some_and(|mark| mark.at != Timestamp::MIN) {
+            // Told, or passed over.
+            if told.steps.iter().any(|mark| mark.key == key && mark.at != Timestamp::MIN) {
                 continue;
             }
             if !self.passed(instant) {
@@ -532,8 +526,7 @@ impl Diff<'_> {
             }
             current.push((step, instant, key));
         }
-        let overdue = |current: &[(usize, Timestamp, u32)]| current.iter().any(|(_, instant, _)| *instant < self.at);
-        if current.len() > 1 && (!self.inclusive || overdue(&current)) {
+        if current.iter().any(|(_, instant, _)| *instant < self.at) {
             for (_, instant, key) in current.drain(..current.len() - 1) {
                 mark_of(&mut told.steps, key).at = instant;
             }

@@ -92,10 +92,8 @@ impl Speech {
 
     /// Retractions first, then by the instant, the SLA's order, the kind (SEMANTICS 12.15).
     pub fn tell(&mut self, speaker: Speaker<'_>, outbox: &mut Outbox) {
-        if self.statements.len() > 1 {
-            // The fold's clocks are in order of SLA and start.
-            self.statements.sort_by_key(|said| (said.time, said.clock, said.kind));
-        }
+        // The fold's clocks are in order of SLA and start.
+        self.statements.sort_by_key(|said| (said.time, said.clock, said.kind));
         for said in self.retractions.iter().chain(&self.statements) {
             speaker.tell(said, outbox);
         }
@@ -265,7 +263,8 @@ impl Speaker<'_> {
         let version = self.rules.policy.words_at(start) as u16;
         let policy = self.rules.policy_part(version);
         let (owner, team, _) = self.fold.holder();
-        let earlier = self.fold.clocks.iter().filter(|clock| clock.family == family && clock.start < start);
+        // Those that are left of its own instant have lower ordinals.
+        let earlier = self.fold.clocks.iter().filter(|clock| clock.family == family && clock.start <= start);
         let data = Retracted {
             lead_id,
             sla,

@@ -73,6 +73,15 @@ fn a_new_promise_governs_from_its_first_instant_and_never_what_started_before() 
 }
 
 #[test]
+fn a_status_that_a_new_version_counts_as_a_stop_held_since_the_lead_got_it() {
+    let wider = DISPOSITION.replace("{ disposition = \"any\" }", "{ disposition = \"any\", status = [\"working\"] }");
+    play_with(&versions(DISPOSITION, &wider), None, |t| {
+        // Done with before it was assigned: nothing starts, so nothing is met with 0 seconds (12.5, 12.6).
+        t.at("2 10:00", status("working")).at("3 10:00", assigned("ana")).tells(&[]);
+    });
+}
+
+#[test]
 fn an_unknown_status_refuses_the_creation_too_and_later_facts_count() {
     play(DISPOSITION, |t| {
         let refused = created().with("status", "odd").with("owner", "ana").id("c");

@@ -14,7 +14,8 @@ impl Fold {
         let sla = clock.rule(rules);
         if clock.fresh {
             let version = clock.version;
-            let target = self.choose(rules, lead, version, sla, |_| true).unwrap_or(sla.targets.len() - 1);
+            // The last one has no conditions, so that every lead has a promise.
+            let target = self.choose(rules, lead, version, sla, |_| true).unwrap_or_default();
             self.clocks[index].rebased = false;
             return self.promise(rules, lead, index, target, at);
         }

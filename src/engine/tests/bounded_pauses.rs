@@ -17,6 +17,15 @@ after = "4 hours"
 notify = ["owner"]
 "#;
 
+#[test]
+fn a_clock_that_ended_in_its_pause_is_not_resumed_when_the_pause_would_have_lasted_long_enough() {
+    both(BOUNDED, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 11:00", status("on_hold")).at("2 12:00", status("qualified"));
+        t.at("2 14:00", call());
+        assert_eq!(t.news()[2..], ["2 12:00 met disposition#1 after 3600s by ana"]);
+    });
+}
+
 const BUSINESS: &str = r#"
 [[sla]]
 name = "disposition"

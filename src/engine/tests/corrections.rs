@@ -220,6 +220,124 @@ within = "8 hours"
 }
 
 #[test]
+fn of_steps_that_were_passed_over_a_correction_brings_back_those_that_it_puts_after_the_watermark() {
+    let policy = r#"
+[[sla]]
+name = "disposition"
+start = { on = "assigned" }
+stop = { disposition = "any" }
+[[sla.target]]
+when = { source = "webinar" }
+within = "10 hours"
+[[sla.target]]
+within = "4 hours"
+[[sla.escalation]]
+after = "1 hours"
+notify = ["owner"]
+[[sla.escalation]]
+after = "2 hours"
+notify = ["manager"]
+"#;
+    for (learnt, step) in
+        [("2 20:30", Some("2 21:00 escalated disposition#1 step 1")), ("2 21:00", None), ("2 21:30", None)]
+    {
+        both(policy, |t| {
+            t.learnt("2 20:00", "2 10:00", assigned("ana"));
+            let late = ["2 14:00 breached disposition#1 late by ana", "2 16:00 escalated disposition#1 step 2"];
+            assert_eq!(t.news()[1..], late);
+            // Now the steps are at 21:00 and 22:00.
+            t.learnt(learnt, "2 09:00", updated("source", "webinar")).until("2 23:00");
+            let moved = [
+                "2 16:00 retracted disposition#1 escalated (deadline_moved)",
+                "2 09:00 deadline_moved disposition#1 due 2 20:00",
+            ];
+            let told: Vec<&str> =
+                moved.into_iter().chain(step).chain(["2 22:00 escalated disposition#1 step 2"]).collect();
+            assert_eq!(t.news(), told);
+        });
+    }
+}
+
+#[test]
+fn of_the_steps_that_a_fact_of_the_future_makes_overdue_in_its_time_the_last_is_told() {
+    let policy = r#"
+[[sla]]
+name = "disposition"
+start = { on = "assigned" }
+stop = { disposition = "any" }
+retarget = "on_change"
+[[sla.target]]
+when = { source = "webinar" }
+within = "1 hours"
+[[sla.target]]
+within = "8 hours"
+[[sla.escalation]]
+after = "1 hours"
+notify = ["owner"]
+[[sla.escalation]]
+after = "2 hours"
+notify = ["manager"]
+"#;
+    both(policy, |t| {
+        t.at("2 10:00", assigned("ana")).learnt("2 13:30", "2 14:00", updated("source", "webinar")).until("2 18:00");
+        assert_eq!(
+            t.news()[1..],
+            [
+                "2 11:00 breached disposition#1 late by ana",
+                "2 13:00 escalated disposition#1 step 2",
+                "2 14:00 deadline_moved disposition#1 due 2 11:00",
+            ]
+        );
+    });
+}
+
+#[test]
+fn a_pause_is_told_again_where_its_clock_was_withdrawn_and_is_back() {
+    both(DISPOSITION, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 11:00", status("on_hold")).learnt("2 12:00", "2 09:00", assigned("bia"));
+        t.news();
+        // With the deletion the lead that ana got is another life's.
+        t.learnt("2 13:00", "2 09:30", deleted());
+        let told = t.news();
+        let back = ["2 10:00 started disposition#2 left 25200s", "2 11:00 paused disposition#2 left 25200s"];
+        assert_eq!(told[told.len() - 2..], back);
+    });
+}
+
+#[test]
+fn case_38_a_clock_that_went_on_and_ended_later_has_its_outcome_corrected() {
+    both(&DISPOSITION.replace("pause =", "reopen = \"continue\"\npause ="), |t| {
+        t.at("2 10:00", assigned("ana")).at("2 12:00", status("qualified")).at("2 14:00", status("unsuitable"));
+        t.news();
+        t.learnt("2 15:00", "2 13:00", status("working"));
+        assert_eq!(
+            t.news(),
+            ["2 12:00 retracted disposition#1 met (corrected)", "2 14:00 met disposition#1 after 14400s by ana"]
+        );
+    });
+}
+
+#[test]
+fn what_is_told_at_once_of_a_clock_names_who_held_the_lead_then() {
+    both(&DISPOSITION.replace("8 hours", "4 hours"), |t| {
+        t.at("2 15:00", assigned("bia")).at("2 16:00", status("qualified"));
+        t.news();
+        t.learnt("2 20:00", "2 10:00", assigned("ana"));
+        let told = t.news();
+        assert_eq!(
+            told[told.len() - 3..],
+            [
+                "2 10:00 started disposition#1 due 2 14:00",
+                "2 14:00 breached disposition#1 late by ana",
+                "2 16:00 met_late disposition#1 after 21600s by bia"
+            ]
+        );
+        let owners: Vec<_> = t.said[t.said.len() - 3..].iter().map(|said| &said["data"]["owner"]).collect();
+        assert_eq!(owners, ["ana", "ana", "bia"]);
+    });
+}
+
+#[test]
 fn a_step_that_was_passed_over_is_told_where_a_correction_puts_it_ahead() {
     both(LADDER, |t| {
         t.learnt("3 09:00", "2 10:00", assigned("ana"));

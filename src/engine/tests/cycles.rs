@@ -58,6 +58,17 @@ fn case_7_and_26_continue_takes_the_outcome_back_and_runs_on_to_the_same_deadlin
     });
 }
 
+#[test]
+fn a_clock_that_is_withdrawn_is_counted_among_those_of_its_own_sla() {
+    let answer = "[[sla]]\nname = \"answer\"\nstart = { on = \"created\" }\nstop = { activity = \"any\" }\n[[sla.target]]\nwithin = \"8 hours\"\n";
+    both(&format!("{answer}{DISPOSITION}"), |t| {
+        t.at("2 09:00", created()).at("2 10:00", assigned("ana"));
+        t.news();
+        t.learnt("2 11:00", "2 08:00", status("qualified"));
+        assert_eq!(t.news(), ["2 10:00 retracted disposition#1 started (clock_withdrawn)"]);
+    });
+}
+
 const TOUCH: &str = r#"
 [[sla]]
 name = "touch"

@@ -339,6 +339,43 @@ fn for_an_sla_that_the_folded_facts_did_not_know_who_holds_the_lead_was_its_firs
 }
 
 #[test]
+fn a_folded_clock_whose_promise_is_no_more_leaves_the_one_before_it_as_it_ended() {
+    let later = HEAD.replace("2020-01-01T", "2026-03-03T");
+    let versions = |second: &str| {
+        let both = [parse_policy(DISPOSITION), parse_policy(&format!("{later}{second}"))];
+        policy::Policy::of(both.into_iter().flat_map(|policy| policy.versions).collect())
+    };
+    let options = Options { max_facts: Some(2), ..Options::default() };
+    let mut t = Timeline::of(versions(DISPOSITION), options);
+    t.at("2 10:00", assigned("ana")).at("2 11:00", status("nurture")).at("3 10:00", status("working"));
+    t.at("3 10:10", call()).at("3 10:20", call());
+    assert_eq!(view(&t).folded.map(|folded| folded.facts), Some(4));
+    assert_eq!(t.news()[2..], ["3 10:00 started disposition#2 due 3 18:00"]);
+    // The second version never had the promise.
+    let mut next = Timeline::of(versions(&DISPOSITION.replace("\"disposition\"", "\"other\"")), options);
+    for record in t.shard.records() {
+        next.shard.restore_record(record.into()).expect("a stored record");
+    }
+    next.shard.restore_position(t.shard.watermark(), &[(0, 5)]);
+    next.said = t.said.clone();
+    next.news();
+    next.at("3 11:00", status("qualified").id("stop"));
+    assert_eq!(next.news(), ["3 10:00 retracted disposition#2 started (clock_withdrawn)"]);
+    assert_eq!(next.clocks("L1"), ["disposition#1 met"]);
+}
+
+#[test]
+fn a_lead_takes_what_makes_its_record_as_large_as_it_may_be_and_not_a_byte_more() {
+    for (more, answer) in [(0, Ok(Applied::Accepted)), (1, Err(Reason::TooLarge))] {
+        let mut t = capped(DISPOSITION, Some(8));
+        t.at("2 09:00", created());
+        let known = t.shard.lead("L1").expect("a lead").len();
+        let room = record::MAX_BYTES - known - "L1".len() - "notes".len();
+        assert_eq!(t.tell("2 10:00", "2 10:00", updated("notes", &"x".repeat(room + more))), answer);
+    }
+}
+
+#[test]
 fn a_few_facts_that_say_very_much_are_folded_as_far_as_it_takes() {
     let mut t = capped(DISPOSITION, Some(64));
     for minute in 0..8 {

@@ -15,6 +15,7 @@ mod retention;
 mod shard;
 mod stale;
 mod starting;
+mod very_instant;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

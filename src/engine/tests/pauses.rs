@@ -244,6 +244,44 @@ fn case_19_a_deadline_of_the_source_is_not_moved_by_pauses() {
 }
 
 #[test]
+fn a_deadline_of_the_source_that_passes_in_a_pause_is_missed_as_the_clock_resumes() {
+    both(BY, |t| {
+        t.at("2 09:00", updated("respond_by", "2026-03-02T15:00:00Z")).at("2 10:00", assigned("ana"));
+        t.at("2 11:00", status("on_hold")).at("2 16:00", updated("source", "web")).until("2 17:00");
+        assert_eq!(t.news(), ["2 10:00 started reply#1 due 2 15:00", "2 11:00 paused reply#1 left 14400s"]);
+        assert_eq!(t.clocks("L1"), ["reply#1 paused"]);
+        t.at("2 17:00", status("working"));
+        assert_eq!(t.news(), ["2 15:00 breached reply#1 late by ana", "2 17:00 resumed reply#1 due 2 15:00"]);
+    });
+}
+
+#[test]
+fn a_deadline_of_the_source_that_passes_in_a_pause_is_missed_by_a_stop_in_it() {
+    both(BY, |t| {
+        t.at("2 09:00", updated("respond_by", "2026-03-02T15:00:00Z")).at("2 10:00", assigned("ana"));
+        t.at("2 11:00", status("on_hold"));
+        t.news();
+        t.at("2 16:00", call());
+        assert_eq!(t.news(), ["2 15:00 breached reply#1 late by ana", "2 16:00 met_late reply#1 after 3600s by ana"]);
+    });
+}
+
+#[test]
+fn a_step_in_elapsed_time_follows_a_deadline_that_lies_before_all_calendars() {
+    both(&format!("{BY}[[sla.escalation]]\nafter = \"1 hours\"\nnotify = [\"owner\"]\n"), |t| {
+        t.at("2 09:00", updated("respond_by", "1960-01-01T00:00:00Z")).at("2 10:00", assigned("ana"));
+        assert_eq!(
+            t.news(),
+            [
+                "1960-01-01 00:00 breached reply#1 late by ana",
+                "1960-01-01 01:00 escalated reply#1 step 1",
+                "2 10:00 started reply#1 due 1960-01-01 00:00",
+            ]
+        );
+    });
+}
+
+#[test]
 fn a_pause_of_no_length_leaves_the_ladder_where_it_was() {
     let policy = r#"
 [[sla]]

@@ -99,6 +99,39 @@ fn pauses_so_far_count_for_the_new_target() {
 }
 
 #[test]
+fn a_reminder_that_the_new_target_puts_ahead_again_is_held_by_the_next_pause() {
+    both(RETARGETED, |t| {
+        t.at("2 10:00", created().attribute("source", "webinar").owner("ana")).until("2 13:00");
+        t.at("2 13:00", updated("source", "fair")).at("2 13:30", status("on_hold")).at("2 13:40", status("working"));
+        t.until("2 18:00");
+        assert_eq!(
+            t.news(),
+            [
+                "2 10:00 started disposition#1 due 2 14:00",
+                "2 12:00 reminder disposition#1 50% valid 2 14:00",
+                "2 13:00 deadline_moved disposition#1 due 2 18:00",
+                "2 13:30 paused disposition#1 left 16200s",
+                "2 13:40 resumed disposition#1 due 2 18:10",
+                "2 14:10 reminder disposition#1 50% valid 2 18:10",
+            ]
+        );
+    });
+}
+
+#[test]
+fn case_19_a_pause_that_begins_at_the_deadline_of_the_new_target_saves_nothing() {
+    both(RETARGETED, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 14:00", status("on_hold")).at("2 15:00", status("working"));
+        t.news();
+        t.at("2 16:00", updated("source", "webinar"));
+        assert_eq!(
+            t.news(),
+            ["2 14:00 breached disposition#1 late by ana", "2 16:00 deadline_moved disposition#1 due 2 14:00"]
+        );
+    });
+}
+
+#[test]
 fn a_late_change_retargets_from_when_it_happened() {
     both(RETARGETED, |t| {
         t.at("2 10:00", assigned("ana")).learnt("2 13:00", "2 11:00", updated("source", "webinar"));

@@ -268,6 +268,9 @@ fn starts_that_made_no_clock_are_counted_by_why() {
         (missed.already_stopped, missed.before_first_version)
     };
     assert_eq!((not_started(&t, "L1"), not_started(&t, "L2")), ((1, 0), (0, 0)));
+    // Those of the next life are added.
+    t.at("2 12:00", deleted()).at("2 13:00", status("qualified")).at("2 14:00", assigned("ana"));
+    assert_eq!(not_started(&t, "L1"), (2, 0));
     let later = format!("{HEAD}{DISPOSITION}").replace("2020-01-01T00:00:00Z", "2026-03-03T00:00:00Z");
     let mut t = Timeline::new(&later);
     t.at("2 10:00", assigned("ana")).at("3 10:00", assigned("bo"));
