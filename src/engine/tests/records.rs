@@ -116,6 +116,9 @@ fn no_damaged_record_panics_and_a_newer_layout_is_named() {
     }
     record[0] = FORMAT_VERSION + 1;
     assert_eq!(lead.decode(&record), Err(RecordError::NewerFormat(FORMAT_VERSION + 1)));
+    // Cut within the lead id, whose length was read.
+    record[0] = FORMAT_VERSION;
+    assert_eq!(lead.decode(&record[..11]), Err(RecordError::Damaged(10)));
     for (bytes, damaged) in [(&[][..], 0), (&[FORMAT_VERSION; 8], 0), (&[0; 100], 0), (&[FORMAT_VERSION; 9], 9)] {
         assert_eq!(lead.decode(bytes), Err(RecordError::Damaged(damaged)));
     }
