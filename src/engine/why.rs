@@ -200,7 +200,7 @@ pub(super) fn mass_dispositions(lead: &Lead) -> Vec<MassDispositionView> {
 
 /// Clocks of the ledger that the facts no longer make.
 pub(super) fn withdrawn(lead: &Lead) -> Vec<WithdrawnView> {
-    let gone = lead.ledger.iter().filter(|told| !told.started.stands && told.started.count > 0);
+    let gone = lead.ledger.iter().filter(|told| !told.started.stands);
     gone.map(|told| WithdrawnView {
         sla: lead.str(told.sla).to_owned(),
         started_at: told.start,

@@ -432,3 +432,16 @@ fn the_summary_says_from_where_an_allowance_counts_in_whose_hours_and_what_moved
         assert_eq!(summary(t), "8 hours from 2026-03-02T13:00:00Z");
     });
 }
+
+#[test]
+fn when_a_lead_is_looked_at_again_is_told_as_long_as_something_may_be_said_of_it() {
+    play_with(&marked(), None, |t| {
+        let next_due = |t: &Timeline| json_of(&t.lead("L1"))["next_due"].clone();
+        t.at("2 10:00", assigned("ana"));
+        assert_eq!(next_due(t), "2026-03-02T14:00:00Z");
+        t.until("2 17:00");
+        assert_eq!(next_due(t), "2026-03-02T18:00:00Z");
+        t.at("2 17:00", status("qualified"));
+        assert_eq!(next_due(t), Value::Null);
+    });
+}

@@ -237,3 +237,21 @@ fn a_pause_that_ends_at_the_cut_is_summed_up_with_those_before_it() {
     });
     assert_eq!((holders(&lead).len(), pauses(&lead)), (34, vec!["2 15:02 to 2 15:30".to_owned()]));
 }
+
+#[test]
+fn a_pause_that_ends_where_the_allowance_begins_again_is_none_of_it() {
+    let office = PROMISE.replace("start =", "calendar = \"office\"\non_reassign = \"restart\"\nstart =");
+    let (_, lead) = the_same(&office.replace("0 hours", "0 business hours"), |t| {
+        t.at("2 09:00", assigned("ana")).at("2 10:00", status("on_hold"));
+        t.at("2 11:00", status("working").owner("bia"));
+        for change in 2..66 {
+            let at = if change < 33 { 9 * 60 + change * 10 } else { 20 * 60 + change };
+            let team = ["north", "south"][change % 2];
+            t.at(&format!("2 {:02}:{:02}", 2 + at / 60, at % 60), updated("score", &change.to_string()).team(team));
+        }
+        t.at("3 12:00", status("qualified"));
+    });
+    // Each of the two teams once, and the evening is closed, not paused.
+    assert_eq!(holders(&lead)[..3], ["2 09:00 ana", "2 11:00 bia", "2 11:20 bia"].map(str::to_owned));
+    assert_eq!(pauses(&lead), [""; 0]);
+}

@@ -124,6 +124,19 @@ fn no_damaged_record_panics_and_a_newer_layout_is_named() {
     }
 }
 
+#[test]
+fn an_attribute_whose_name_or_value_is_no_text_of_the_record_is_damage() {
+    let mut lead = Lead::default();
+    for (name, value, damaged) in [(0, 0, false), (1_000, 0, true), (0, 1_000, true)] {
+        lead.decode(&whole()).expect("a record");
+        lead.attributes[0].0 += name;
+        lead.attributes[0].1 += value;
+        let mut record = Vec::new();
+        lead.encode(Timestamp::MAX, &mut record);
+        assert_eq!(lead.decode(&record).is_err(), damaged, "{name}, {value}");
+    }
+}
+
 proptest! {
     #![proptest_config(Config { cases: 4_000, failure_persistence: None, rng_seed: RngSeed::Fixed(11), ..Config::default() })]
 
