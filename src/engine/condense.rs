@@ -18,9 +18,8 @@ impl Clock {
         if self.pauses.len() <= 2 * KEPT && self.holds.len() <= 2 * KEPT {
             return;
         }
-        let oldest_kept = |length: usize| length.checked_sub(KEPT).filter(|at| *at > 0);
-        let pause = oldest_kept(self.pauses.len()).map(|at| self.pauses[at].from);
-        let hold = oldest_kept(self.holds.len()).map(|at| self.holds[at].from);
+        let pause = self.pauses.len().checked_sub(KEPT).map(|at| self.pauses[at].from);
+        let hold = self.holds.len().checked_sub(KEPT).map(|at| self.holds[at].from);
         let Some(cut) = pause.max(hold) else { return };
         let spans = |pause: &PauseSpan| pause.from < cut && pause.to.is_none_or(|to| to > cut);
         // What is paused at the cut is paused after it too: that pause stays as it is.
