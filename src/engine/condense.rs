@@ -18,10 +18,9 @@ impl Clock {
         if self.pauses.len() <= 2 * KEPT && self.holds.len() <= 2 * KEPT {
             return;
         }
-        let oldest_kept = |length: usize| length.checked_sub(KEPT).filter(|at| *at > 0);
-        let pause = oldest_kept(self.pauses.len()).map(|at| self.pauses[at].from);
-        let hold = oldest_kept(self.holds.len()).map(|at| self.holds[at].from);
-        let Some(cut) = pause.max(hold).filter(|cut| *cut > self.start) else { return };
+        let pause = self.pauses.len().checked_sub(KEPT).map(|at| self.pauses[at].from);
+        let hold = self.holds.len().checked_sub(KEPT).map(|at| self.holds[at].from);
+        let Some(cut) = pause.max(hold) else { return };
         let spans = |pause: &PauseSpan| pause.from < cut && pause.to.is_none_or(|to| to > cut);
         // What is paused at the cut is paused after it too: that pause stays as it is.
         let end = self.pauses.iter().find(|pause| spans(pause)).map_or(cut, |pause| pause.from);
@@ -31,10 +30,8 @@ impl Clock {
         let base = self.base.max(self.start).min(end);
         let due = self.due().unwrap_or(end).max(base).min(end);
         // A restart counts from its own instant, the ladder from the deadline.
-        for (from, to) in [(self.start, base), (base, due), (due, end)] {
-            if from < to {
-                self.sum_up(rules, (from, to), &mut holds, &mut pauses);
-            }
+        for stretch in [(self.start, base), (base, due), (due, end)] {
+            self.sum_up(rules, stretch, &mut holds, &mut pauses);
         }
         pauses.extend(self.pauses.iter().filter(|pause| pause.from >= cut || spans(pause)).copied());
         // Who held it only while it was paused there.

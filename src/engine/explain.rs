@@ -298,10 +298,17 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, (as_of, stale): (Timest
             let marks = if rung { told.rungs.iter() } else { told.steps.iter() };
             marks.copied().find(|mark| mark.key == key)
         };
+        // One that the policy got after the facts were folded is not of this clock.
+        let has = |index: usize| match instants.get(index) {
+            Some(&Timestamp::MIN) => false,
+            Some(&Timestamp::MAX) | None => clock.paused,
+            Some(_) => true,
+        };
         texts
             .into_iter()
             .zip(keys)
             .enumerate()
+            .filter(|(index, _)| has(*index))
             .map(|(index, (text, key))| {
                 let time = instants.get(index).copied().filter(|time| *time != Timestamp::MAX);
                 let mark = told.and_then(|told| find(told, *key));
@@ -312,7 +319,7 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, (as_of, stale): (Timest
                     (_, Some(time)) if time >= clock.ended_at() => "dropped",
                     (_, Some(time)) if time < as_of && (rung || clock.breached) => "passed_over",
                     _ if clock.end.is_some() => "dropped",
-                    (_, None) if clock.paused => "held",
+                    (_, None) => "held",
                     _ => "pending",
                 };
                 let reason = (state == "passed_over").then_some(if rung { "not_ahead" } else { "superseded" });
@@ -342,8 +349,8 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, (as_of, stale): (Timest
         started_at: clock.start,
         due_at: clock.due(),
         remaining_seconds: match clock.told_deadline() {
-            Deadline::Remaining(ms) if clock.end.is_none() => Some(Seconds(ms)),
-            _ => None,
+            Deadline::Remaining(ms) => Some(Seconds(ms)),
+            Deadline::At(_) => None,
         },
         stopped_at: clock.end.map(|end| end.at),
         reason: clock.end.and_then(|end| cancel_reason(end.cause)),

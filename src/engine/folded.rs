@@ -283,14 +283,14 @@ impl FoldedClock {
         let target = keys.targets.iter().position(|key| *key == self.target);
         // A target that was renamed: what it gave stands, measured as the SLA's last one, which every lead matches.
         clock.target = target.unwrap_or(keys.targets.len().saturating_sub(1)) as u16;
-        if !self.rungs.is_empty() && self.rungs != keys.rungs {
+        if self.rungs != keys.rungs {
             let find = |key: &u32| self.rungs.iter().position(|known| known == key);
             let places: Vec<Option<usize>> = keys.rungs.iter().map(find).collect();
             // A rung that the fold did not know was never ahead: it is passed over.
             clock.rungs = pick(&places, &self.clock.rungs, Timestamp::MIN);
             clock.reached = pick(&places, &self.clock.reached, false);
         }
-        if !self.steps.is_empty() && self.steps != keys.steps {
+        if self.steps != keys.steps {
             let find = |key: &u32| self.steps.iter().position(|known| known == key);
             let places: Vec<Option<usize>> = keys.steps.iter().map(find).collect();
             clock.steps = pick(&places, &self.clock.steps, Timestamp::MAX);

@@ -274,4 +274,22 @@ mod tests {
                 && prefixes[3] < prefixes[4]
         );
     }
+
+    /// Of the ids "lead 1", "lead 2", ... two that meet in all that the index knows of an id.
+    #[test]
+    fn ids_of_one_place_are_told_apart() {
+        let (one, other) = ("lead 416132", "lead 4173150");
+        assert_eq!(place(one), place(other));
+        let mut leads = Leads::default();
+        let first = leads.insert(one, record(one, 1));
+        assert_eq!((leads.find(one), leads.find(other)), (Some(first), None));
+        leads.put(other, record(other, 2));
+        let second = leads.find(other);
+        assert_eq!(
+            (leads.find(one), second.is_some_and(|second| second != first), leads.len()),
+            (Some(first), true, 2)
+        );
+        leads.forget(one);
+        assert_eq!((leads.find(one), leads.find(other), leads.len()), (None, second, 1));
+    }
 }

@@ -275,7 +275,7 @@ impl Lead {
         let wanted = settled.saturating_sub(keep);
         let below = (1..=wanted).rev().find(|index| begins(*index)).unwrap_or(0);
         // Many facts of one instant: all of them go, if they are too many to stay.
-        let count = if settled - below <= at_most || wanted == 0 {
+        let count = if settled - below <= at_most {
             below
         } else {
             (wanted..=settled).find(|index| begins(*index)).unwrap_or(settled)

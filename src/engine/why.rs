@@ -200,7 +200,7 @@ pub(super) fn mass_dispositions(lead: &Lead) -> Vec<MassDispositionView> {
 
 /// Clocks of the ledger that the facts no longer make.
 pub(super) fn withdrawn(lead: &Lead) -> Vec<WithdrawnView> {
-    let gone = lead.ledger.iter().filter(|told| !told.started.stands && told.started.count > 0);
+    let gone = lead.ledger.iter().filter(|told| !told.started.stands);
     gone.map(|told| WithdrawnView {
         sla: lead.str(told.sla).to_owned(),
         started_at: told.start,
@@ -303,11 +303,9 @@ fn counted(rules: &Rules, clock: &Clock, until: Timestamp) -> Vec<OpenInterval> 
     let mut from = clock.counted_from(rules);
     let pauses = clock.pauses.iter().map(|pause| (pause.from, pause.to.or(clock.end.map(|end| end.at))));
     for (begin, end) in pauses.chain([(until, None)]) {
-        let to = begin.min(until);
-        if from < to {
-            let found = calendar.intervals(from, to).unwrap_or_default();
-            open.extend(found.into_iter().map(|(from, to)| OpenInterval { from, to }));
-        }
+        // None, where it was paused all the time.
+        let found = calendar.intervals(from, begin.min(until)).unwrap_or_default();
+        open.extend(found.into_iter().map(|(from, to)| OpenInterval { from, to }));
         from = from.max(end.unwrap_or(Timestamp::MAX));
     }
     open

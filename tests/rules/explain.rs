@@ -362,3 +362,86 @@ fn a_touch_is_named_as_what_started_the_next_interval_of_a_cadence() {
         assert_eq!(json!([named(1, "started_by"), named(1, "ended_by")]), json!([call, null]));
     });
 }
+
+/// Each reminder and step of the first clock: its text, what became of it, and why.
+fn marks(t: &Timeline) -> Vec<String> {
+    let clock = &json_of(&t.lead("L1"))["clocks"][0];
+    let marks = ["reminders", "escalations"].iter().flat_map(|marks| clock[marks].as_array().expect("marks"));
+    let word = |mark: &Value, name: &str| mark[name].as_str().unwrap_or("-").to_owned();
+    marks.map(|mark| [word(mark, "text"), word(mark, "state"), word(mark, "reason")].join(" ")).collect()
+}
+
+fn marked() -> Policy {
+    let ladder = "[[sla.reminder]]\nat = \"50%\"\n[[sla.escalation]]\nafter = \"0 hours\"\nnotify = [\"owner\"]\n\
+                  [[sla.escalation]]\nafter = \"2 hours\"\nnotify = [\"manager\"]\n";
+    crate::timeline::parse_policy(&format!("{}{ladder}", crate::timeline::DISPOSITION))
+}
+
+#[test]
+fn a_reminder_whose_instant_the_clock_is_learnt_at_is_passed_over() {
+    play_with(&marked(), None, |t| {
+        t.learnt("2 14:00", "2 10:00", assigned("ana"));
+        assert_eq!(marks(t), ["50% passed_over not_ahead", "0 hours pending -", "2 hours pending -"]);
+    });
+}
+
+#[test]
+fn what_a_pause_held_is_dropped_when_the_clock_ends_in_it() {
+    play_with(&marked(), None, |t| {
+        t.at("2 10:00", assigned("ana")).at("2 11:00", status("on_hold"));
+        assert_eq!(marks(t), ["50% held -", "0 hours held -", "2 hours held -"]);
+        t.at("2 12:00", status("qualified"));
+        assert_eq!(marks(t), ["50% dropped -", "0 hours dropped -", "2 hours dropped -"]);
+    });
+}
+
+#[test]
+fn a_step_that_a_later_one_overtook_was_never_told_so_that_it_is_not_taken_back() {
+    play_with(&marked(), None, |t| {
+        t.learnt("3 10:00", "2 10:00", assigned("ana"));
+        let told = ["50% passed_over not_ahead", "0 hours passed_over superseded", "2 hours told -"];
+        assert_eq!(marks(t), told);
+        t.at("3 11:00", status("qualified"));
+        assert_eq!(marks(t), told);
+        t.learnt("3 12:00", "2 12:00", status("unsuitable"));
+        assert_eq!(marks(t), ["50% dropped -", "0 hours passed_over superseded", "2 hours taken_back -"]);
+    });
+}
+
+#[test]
+fn the_summary_says_from_where_an_allowance_counts_in_whose_hours_and_what_moved_its_end() {
+    let restart = DISPOSITION.replace("promised_by", "on_reassign = \"restart\"\npromised_by");
+    let summary = |t: &Timeline| json_of(&t.lead("L1"))["clocks"][0]["explanation"]["summary"].clone();
+    play_with(&policy(&format!("{HEAD}{restart}")), None, |t| {
+        t.at("2 13:00", assigned("ana"));
+        let hours = "with other hours on 2026-03-04, 2026-03-05";
+        let from = "2 business days from 2026-03-02T13:00:00Z, counted in open time of America/Sao_Paulo";
+        assert_eq!(summary(t), format!("{from}, {hours}"));
+        // A pause of no length is none.
+        t.at("2 14:00", status("on_hold")).at("2 14:00", status("working"));
+        assert_eq!(summary(t), format!("{from}, {hours}"));
+        t.at("2 15:00", assigned("bruno"));
+        let from = from.replace("T13:00:00Z", "T15:00:00Z (restarted on reassignment)");
+        assert_eq!(summary(t), format!("{from}, {hours}"));
+        t.at("2 16:00", status("on_hold")).at("2 17:00", status("working")).at("2 18:00", status("on_hold"));
+        let paused = "paused from 2026-03-02T16:00:00Z to 2026-03-02T17:00:00Z, paused since 2026-03-02T18:00:00Z";
+        assert_eq!(summary(t), format!("{from}, {paused}"));
+    });
+    play_with(&crate::timeline::parse_policy(crate::timeline::DISPOSITION), None, |t| {
+        t.at("2 13:00", assigned("ana"));
+        assert_eq!(summary(t), "8 hours from 2026-03-02T13:00:00Z");
+    });
+}
+
+#[test]
+fn when_a_lead_is_looked_at_again_is_told_as_long_as_something_may_be_said_of_it() {
+    play_with(&marked(), None, |t| {
+        let next_due = |t: &Timeline| json_of(&t.lead("L1"))["next_due"].clone();
+        t.at("2 10:00", assigned("ana"));
+        assert_eq!(next_due(t), "2026-03-02T14:00:00Z");
+        t.until("2 17:00");
+        assert_eq!(next_due(t), "2026-03-02T18:00:00Z");
+        t.at("2 17:00", status("qualified"));
+        assert_eq!(next_due(t), Value::Null);
+    });
+}

@@ -167,3 +167,91 @@ fn a_handover_too_many_stays_told_though_the_owners_before_it_are_summed_up() {
     });
     assert_eq!(news[1..], ["2 16:50 watch.ping_pong disposition#1"]);
 }
+
+fn holders(lead: &crate::engine::LeadView) -> Vec<String> {
+    let holders = &lead.clocks[0].why.as_ref().expect("why").holders;
+    holders.iter().map(|hold| short(&hold.from.to_string()) + " " + hold.owner.as_deref().unwrap_or("-")).collect()
+}
+
+fn pauses(lead: &crate::engine::LeadView) -> Vec<String> {
+    let until = |to: Option<Timestamp>| to.map(|to| short(&to.to_string())).unwrap_or_default();
+    let pauses = lead.clocks[0].explanation.pauses.iter();
+    pauses.map(|pause| short(&pause.from.to_string()) + " to " + &until(pause.to)).collect()
+}
+
+#[test]
+fn what_is_paused_at_the_cut_stays_paused_since_it_was_and_who_held_it_only_then_held_it_for_no_time() {
+    let office = PROMISE.replace("start =", "calendar = \"office\"\nstart =").replace("0 hours", "0 business hours");
+    let (news, lead) = the_same(&office, |t| {
+        for handover in 0..20 {
+            t.at(
+                &format!("2 {:02}:{:02}", 9 + handover / 3, handover % 3 * 20),
+                assigned(["ana", "bia"][handover % 2]),
+            );
+        }
+        t.at("2 20:00", status("on_hold"));
+        for handover in 20..65 {
+            let owners = if handover < 33 { ["caio", "dora"] } else { ["fia", "eva"] };
+            t.at(&format!("2 20:{:02}", handover - 19), assigned(owners[handover % 2]));
+        }
+        t.at("3 09:00", status("working")).at("3 12:00", status("qualified"));
+    });
+    let met = "3 12:00 met disposition#1 after 43200s by fia {\"ana\":12000,\"bia\":20400,\"caio\":0,\"dora\":0,\"eva\":0,\"fia\":10800}";
+    assert_eq!(news.last().map(String::as_str), Some(met));
+    let holders = holders(&lead);
+    let before = ["2 09:00 ana", "2 12:20 bia", "2 20:00 caio", "2 20:00 dora", "2 20:14 eva", "2 20:15 fia"];
+    assert_eq!((&holders[..6], holders.len()), (&before.map(str::to_owned)[..], 36));
+    // Nothing was paused before: the evening is closed.
+    assert_eq!(pauses(&lead), ["2 20:00 to 3 09:00"]);
+}
+
+#[test]
+fn who_holds_it_at_the_cut_holds_it_from_there() {
+    let (_, lead) = the_same(PROMISE, |t| {
+        t.at("2 09:00", assigned("ana")).at("2 09:30", assigned("bia")).at("2 09:40", assigned("ana"));
+        for change in 0..130 {
+            t.at(&minute(change), status(["on_hold", "working"][change % 2]));
+        }
+        t.at("3 12:00", status("qualified"));
+    });
+    assert_eq!(holders(&lead), ["2 09:00 ana", "2 15:20 bia", "2 21:00 ana"]);
+    let pauses = pauses(&lead);
+    assert_eq!(
+        (&pauses[..2], pauses.len()),
+        (&["2 15:30 to 2 21:00", "2 21:00 to 2 21:10"].map(str::to_owned)[..], 33)
+    );
+}
+
+#[test]
+fn a_pause_that_ends_at_the_cut_is_summed_up_with_those_before_it() {
+    let (_, lead) = the_same(PROMISE, |t| {
+        t.at(&minute(0), assigned("ana")).at("2 10:02", status("on_hold")).at("2 10:05", status("working"));
+        for handover in 1..65 {
+            let told = assigned(["ana", "bia"][handover % 2]);
+            t.at(&minute(handover), if handover == 33 { told.status("working") } else { told });
+            if handover == 30 {
+                t.at("2 15:05", status("on_hold"));
+            }
+        }
+        t.at("3 12:00", status("qualified"));
+    });
+    assert_eq!((holders(&lead).len(), pauses(&lead)), (34, vec!["2 15:02 to 2 15:30".to_owned()]));
+}
+
+#[test]
+fn a_pause_that_ends_where_the_allowance_begins_again_is_none_of_it() {
+    let office = PROMISE.replace("start =", "calendar = \"office\"\non_reassign = \"restart\"\nstart =");
+    let (_, lead) = the_same(&office.replace("0 hours", "0 business hours"), |t| {
+        t.at("2 09:00", assigned("ana")).at("2 10:00", status("on_hold"));
+        t.at("2 11:00", status("working").owner("bia"));
+        for change in 2..66 {
+            let at = if change < 33 { 9 * 60 + change * 10 } else { 20 * 60 + change };
+            let team = ["north", "south"][change % 2];
+            t.at(&format!("2 {:02}:{:02}", 2 + at / 60, at % 60), updated("score", &change.to_string()).team(team));
+        }
+        t.at("3 12:00", status("qualified"));
+    });
+    // Each of the two teams once, and the evening is closed, not paused.
+    assert_eq!(holders(&lead)[..3], ["2 09:00 ana", "2 11:00 bia", "2 11:20 bia"].map(str::to_owned));
+    assert_eq!(pauses(&lead), [""; 0]);
+}

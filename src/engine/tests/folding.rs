@@ -385,3 +385,71 @@ fn a_few_facts_that_say_very_much_are_folded_as_far_as_it_takes() {
     assert!(bytes <= record::ROOMY_BYTES, "{bytes} bytes");
     assert!(view(&t).facts.len() > 1);
 }
+
+#[test]
+fn rungs_and_steps_of_a_folded_clock_are_found_by_their_texts_where_another_policy_orders_them_anew() {
+    let policy = |reminders: &[&str], steps: &[&str]| {
+        let reminders = reminders.iter().map(|at| format!("[[sla.reminder]]\nat = \"{at}\"\n")).collect::<String>();
+        let step = |after: &&str| format!("[[sla.escalation]]\nafter = \"{after}\"\nnotify = [\"owner\"]\n");
+        format!("{DISPOSITION}{reminders}{}", steps.iter().map(step).collect::<String>())
+    };
+    let mut t = capped(&policy(&["25%", "75%"], &["0 hours", "4 hours"]), Some(0));
+    t.at("2 10:00", assigned("ana"));
+    let mut next = capped(&policy(&["75%", "50%", "25%"], &["1 hour", "4 hours", "5 hours"]), Some(0));
+    for record in t.shard.records() {
+        next.shard.restore_record(record.into()).expect("a stored record");
+    }
+    next.shard.restore_position(t.shard.watermark(), &[(0, 1)]);
+    next.shard.resettle(0, u32::MAX).expect("whole records");
+    let marks = |t: &Timeline| {
+        let clock = view(t).clocks.swap_remove(0);
+        let marks = clock.reminders.into_iter().chain(clock.escalations);
+        let time = |time: Option<Timestamp>| time.map(|time| short(&time.to_string())).unwrap_or_default();
+        marks.map(|mark| format!("{} {} {}", mark.text, mark.state, time(mark.time))).collect::<Vec<_>>()
+    };
+    // One that the policy did not have when the facts were folded is none of this clock's.
+    assert_eq!(marks(&next), ["75% pending 2 16:00", "25% pending 2 12:00", "4 hours pending 2 22:00"]);
+    next.until("4 10:00");
+    let told = [
+        "2 12:00 reminder disposition#1 25% valid 2 16:00",
+        "2 16:00 reminder disposition#1 75% valid 2 18:00",
+        "2 18:00 breached disposition#1 by ana",
+        "2 22:00 escalated disposition#1 step 2",
+    ];
+    assert_eq!(next.news(), told);
+}
+
+#[test]
+fn a_clock_that_a_merge_ended_stays_cancelled_by_it_when_the_merge_is_folded() {
+    let mut t = capped(DISPOSITION, Some(0));
+    t.at("2 10:00", assigned("ana")).at("2 11:00", merged());
+    let clock = view(&t).clocks.swap_remove(0);
+    assert_eq!(
+        (clock.state, clock.reason, clock.stopped_at),
+        (Standing::Cancelled, Some("merged"), Some(instant("2 11:00")))
+    );
+}
+
+#[test]
+fn what_was_taken_back_of_a_clock_that_the_folded_facts_do_not_make_is_forgotten_with_them() {
+    let mut t = capped(DISPOSITION, Some(2));
+    t.at("2 10:00", assigned("ana")).learnt("2 10:30", "2 09:00", assigned("ana"));
+    assert_eq!(view(&t).withdrawn.len(), 1);
+    t.at("2 11:00", call());
+    assert_eq!(view(&t).folded.map(|folded| folded.until), Some(instant("2 10:00")));
+    assert_eq!(view(&t).withdrawn.len(), 0);
+}
+
+#[test]
+fn of_very_many_facts_of_one_instant_none_stays_and_those_after_it_do() {
+    let mut t = capped(DISPOSITION, Some(8));
+    for _ in 0..5 {
+        t.at("2 10:00", call());
+    }
+    t.at("2 10:01", call()).at("2 10:02", call()).at("2 10:03", call());
+    assert!(view(&t).folded.is_none());
+    t.learnt("2 10:04", "2 10:00", call());
+    let view = view(&t);
+    assert_eq!(view.folded.map(|folded| (folded.facts, folded.until)), Some((6, instant("2 10:00"))));
+    assert_eq!(view.facts.len(), 3);
+}

@@ -116,8 +116,24 @@ fn no_damaged_record_panics_and_a_newer_layout_is_named() {
     }
     record[0] = FORMAT_VERSION + 1;
     assert_eq!(lead.decode(&record), Err(RecordError::NewerFormat(FORMAT_VERSION + 1)));
+    // Cut within the lead id, whose length was read.
+    record[0] = FORMAT_VERSION;
+    assert_eq!(lead.decode(&record[..11]), Err(RecordError::Damaged(10)));
     for (bytes, damaged) in [(&[][..], 0), (&[FORMAT_VERSION; 8], 0), (&[0; 100], 0), (&[FORMAT_VERSION; 9], 9)] {
         assert_eq!(lead.decode(bytes), Err(RecordError::Damaged(damaged)));
+    }
+}
+
+#[test]
+fn an_attribute_whose_name_or_value_is_no_text_of_the_record_is_damage() {
+    let mut lead = Lead::default();
+    for (name, value, damaged) in [(0, 0, false), (1_000, 0, true), (0, 1_000, true)] {
+        lead.decode(&whole()).expect("a record");
+        lead.attributes[0].0 += name;
+        lead.attributes[0].1 += value;
+        let mut record = Vec::new();
+        lead.encode(Timestamp::MAX, &mut record);
+        assert_eq!(lead.decode(&record).is_err(), damaged, "{name}, {value}");
     }
 }
 

@@ -328,3 +328,40 @@ fn what_a_forgotten_lead_did_counts_no_more() {
     };
     assert_eq!((told(None), told(Some(120_000))), (1, 0));
 }
+
+#[test]
+fn without_words_the_same_is_said_of_the_same_instants() {
+    let mut t = Timeline::new(DISPOSITION);
+    let mut wordless = Timeline::new(DISPOSITION);
+    wordless.shard.be_wordless();
+    let mut said = |time: &str, told: Option<Told>| {
+        [&mut t, &mut wordless].map(|t| {
+            t.shard.advance(instant(time), usize::MAX);
+            if let Some(told) = &told {
+                let mut event = told.0.clone();
+                (event.time, event.id) = (instant(time), Cow::Owned(time.to_owned()));
+                assert_eq!(t.shard.apply(&event, event.time, (0, 1)), Ok(Applied::Accepted));
+            }
+            let outbox = &t.shard.turn().outbox;
+            let said = outbox.notices.iter().map(|notice| (notice.kind, notice.sla, notice.time, notice.as_of));
+            let words = outbox.notices.iter().map(|notice| outbox.json(notice).len() + outbox.lead_id(notice).len());
+            let said = (said.collect::<Vec<_>>(), words.sum::<usize>());
+            t.shard.commit();
+            said
+        })
+    };
+    let mut kinds = Vec::new();
+    for (time, told) in [
+        ("2 10:00", Some(assigned("ana"))),
+        ("2 12:00", Some(status("on_hold"))),
+        ("2 13:00", Some(status("working"))),
+        ("3 10:00", None),
+        ("4 10:00", Some(status("qualified"))),
+    ] {
+        let [(said, words), (wordless, none)] = said(time, told);
+        assert_eq!(said, wordless, "at {time}");
+        assert!(words > 0 && none == 0, "at {time}: {words}, {none}");
+        kinds.extend(said.iter().map(|notice| notice.0.name()));
+    }
+    assert_eq!(kinds, ["sla.started", "sla.paused", "sla.resumed", "sla.breached", "sla.met_late"]);
+}
