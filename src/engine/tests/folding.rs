@@ -453,3 +453,19 @@ fn of_very_many_facts_of_one_instant_none_stays_and_those_after_it_do() {
     assert_eq!(view.folded.map(|folded| (folded.facts, folded.until)), Some((6, instant("2 10:00"))));
     assert_eq!(view.facts.len(), 3);
 }
+
+#[test]
+fn what_was_told_of_a_pause_that_the_folded_facts_do_not_make_is_forgotten_with_them() {
+    let mut t = capped(DISPOSITION, Some(3));
+    t.at("2 10:00", assigned("ana")).at("2 11:00", status("on_hold")).learnt("2 11:30", "2 10:30", status("on_hold"));
+    let told = |t: &Timeline| {
+        let lead = t.shard.decode("L1").expect("a lead");
+        let mut pauses: Vec<_> = lead.ledger[0].pauses.iter().map(|pause| short(&pause.from.to_string())).collect();
+        pauses.sort();
+        pauses
+    };
+    assert_eq!(told(&t), ["2 10:30", "2 11:00"]);
+    t.at("2 12:00", call());
+    assert_eq!(view(&t).folded.map(|folded| folded.until), Some(instant("2 11:00")));
+    assert_eq!(told(&t), ["2 10:30"]);
+}

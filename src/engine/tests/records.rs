@@ -8,6 +8,7 @@ use proptest::test_runner::{Config, RngSeed};
 
 use super::*;
 use crate::engine::record::{FORMAT_VERSION, RecordError};
+use crate::engine::wire::Reader;
 
 /// A lead with all that a record can hold but folded facts: attributes, an opportunity, a merge, pauses, rungs, steps, outcomes
 /// taken back.
@@ -135,6 +136,17 @@ fn an_attribute_whose_name_or_value_is_no_text_of_the_record_is_damage() {
         lead.encode(Timestamp::MAX, &mut record);
         assert_eq!(lead.decode(&record).is_err(), damaged, "{name}, {value}");
     }
+}
+
+#[test]
+fn more_than_fits_into_what_is_left_is_no_count() {
+    let mut reader = Reader::new(&[0; 6]);
+    assert_eq!((reader.fits(6, 1), reader.fits(3, 2), reader.fits(7, 1)), (Some(6), Some(3), None));
+    assert!(reader.take(2).is_some());
+    assert_eq!(
+        (reader.fits(4, 1), reader.fits(2, 2), reader.fits(5, 1), reader.fits(3, 2)),
+        (Some(4), Some(2), None, None)
+    );
 }
 
 proptest! {
