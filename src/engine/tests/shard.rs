@@ -1,9 +1,9 @@
 //! The shard: turns, undo, bounded firing, order, the codec.
 
 use super::*;
+use crate::engine::Progress;
 use crate::engine::leads::Leads;
 use crate::engine::record::{FORMAT_VERSION, Lead, lead_id, next_due};
-use crate::engine::{Notice, Progress};
 
 #[test]
 fn open_clocks_stay_with_their_slas_under_a_policy_that_has_them_in_another_order() {
@@ -253,26 +253,6 @@ fn timers_that_were_overtaken_are_swept_and_those_that_wait_stay() {
         assert_eq!(notices.len(), leads);
         assert!(notices.iter().all(|notice| (notice.kind, notice.time) == (NoticeKind::Breached, instant("2 12:00"))));
     }
-}
-
-#[test]
-fn without_words_the_same_is_said_at_the_same_instants() {
-    let said = |wordless: bool| -> Vec<(NoticeKind, Timestamp, Timestamp, bool)> {
-        let mut shard = Timeline::new(DISPOSITION).shard;
-        if wordless {
-            shard.be_wordless();
-        }
-        let mut event = assigned("ana").id("e1").0;
-        event.time = instant("2 10:00");
-        assert_eq!(shard.apply(&event, event.time, (0, 1)), Ok(Applied::Accepted));
-        shard.advance(instant("3 12:00"), usize::MAX);
-        let outbox = &shard.turn().outbox;
-        let line = |notice: &Notice| (notice.kind, notice.time, notice.as_of, outbox.json(notice).is_empty());
-        outbox.notices.iter().map(line).collect()
-    };
-    let silent = said(true);
-    let words: Vec<_> = said(false).into_iter().map(|(kind, time, as_of, empty)| (kind, time, as_of, !empty)).collect();
-    assert_eq!((silent.len(), &silent), (2, &words));
 }
 
 #[test]
