@@ -376,6 +376,19 @@ fn a_lead_takes_what_makes_its_record_as_large_as_it_may_be_and_not_a_byte_more(
 }
 
 #[test]
+fn a_record_is_folded_for_its_bytes_where_it_has_one_too_many() {
+    let of = |length: usize| {
+        let mut t = capped(DISPOSITION, Some(64));
+        t.at("2 09:00", updated("notes", &"x".repeat(length)));
+        t
+    };
+    let known = of(60_000).shard.lead("L1").expect("a lead").len();
+    let fits = 60_000 + record::ROOMY_BYTES - known;
+    assert!(view(&of(fits)).folded.is_none());
+    assert!(view(&of(fits + 1)).folded.is_some());
+}
+
+#[test]
 fn a_few_facts_that_say_very_much_are_folded_as_far_as_it_takes() {
     let mut t = capped(DISPOSITION, Some(64));
     for minute in 0..8 {

@@ -1,4 +1,4 @@
-//! What happens exactly at a deadline, a rung, a step, a stop, a pause or a deletion: SEMANTICS §4, §6 and §12 cases 3, 6, 12, 18, 41, 44.
+//! What happens exactly at a deadline, a rung, a step, a stop, a pause or a deletion: SEMANTICS §4, §6, §12.
 
 use super::*;
 
