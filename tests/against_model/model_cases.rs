@@ -442,6 +442,16 @@ fn case_40_a_clock_that_vanishes_takes_back_each_claim_the_last_told_first() {
 }
 
 #[test]
+fn case_9_a_reminder_whose_very_instant_sees_a_pause_come_and_go_is_passed_over_unless_that_was_known_before() {
+    let sla = SlaSpec { reminders: vec!["50%"], ..disposition() };
+    let known = Timeline::of(sla.clone()).at(0, assigned("ana"));
+    let known = known.late(3, 4, status("on_hold")).late(3, 4, status("new"));
+    known.tells(5, &["started@0 due @8", "reminder@4 50% until @8"]);
+    let then = Timeline::of(sla).at(0, assigned("ana")).at(4, status("on_hold")).at(4, status("new"));
+    then.tells(5, &["started@0 due @8", "paused@4 left 4h", "resumed@4 due @8"]);
+}
+
+#[test]
 fn case_44_a_pause_keeps_the_time_that_remained_to_the_next_step() {
     let sla = SlaSpec { escalations: vec!["4 hours"], ..disposition() };
     // Learnt after the step: what would not have been told is taken back and told at its own time.

@@ -154,6 +154,12 @@ fn a_pause_and_resume_at_the_instant_of_a_reminder_leave_it_to_be_told() {
         t.until("2 14:01");
         assert_eq!(t.news()[1..], ["2 14:00 reminder disposition#1 50% valid 2 18:00"]);
     });
+    // Told of as they happen, they gave the clock its deadline anew at that instant.
+    both(&format!("{DISPOSITION}[[sla.reminder]]\nat = \"50%\"\n"), |t| {
+        t.at("2 10:00", assigned("ana")).at("2 14:00", status("on_hold")).at("2 14:00", status("working"));
+        t.until("2 14:01");
+        assert_eq!(t.news()[2..], ["2 14:00 resumed disposition#1 due 2 18:00"]);
+    });
 }
 
 /// The shown instant of the reminder, which the change of target at 21:00 puts before itself.
