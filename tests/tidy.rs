@@ -308,8 +308,6 @@ fn the_repository_is_tidy() {
     assert!(found.is_empty(), "{} faults:\n{}", found.len(), found.join("\n"));
 }
 
-#[track_caller]
-
 /// Modules that a test names but the small crate of the mutation tests (`tests/mutants/run`) lacks, where it takes that test.
 fn beyond_the_small_crate(modules: &[&str], path: &str, source: &str) -> Vec<String> {
     let named = source
@@ -352,6 +350,7 @@ fn the_small_crate_of_the_mutation_tests_has_what_its_tests_name() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+#[track_caller]
 fn caught(path: &str, source: &str, what: &str) {
     let found = faults(path, source);
     assert!(found.len() == 1 && found[0].contains(what), "{source:?} in {path}: {found:?}");
