@@ -236,6 +236,7 @@ impl Settler {
         while self.lead.settled(at) > max_facts || self.encoded.len() > record::ROOMY_BYTES {
             if self.lead.fold_away(rules, &mut self.fold, at, keep, max_facts) {
                 self.lead.encode(next_due, &mut self.encoded);
+                self.watch.fold(self.lead.lead_id(), self.lead.folded_until().unwrap_or(at));
             }
             if keep == 0 {
                 break;

@@ -119,6 +119,16 @@ impl Watch {
         })
     }
 
+    /// The oldest facts of a lead are folded: what it did up to `until` counts no more, at once and not only after a restart.
+    pub fn fold(&mut self, lead_id: &str, until: Timestamp) {
+        let Some(seen) = self.leads.get(lead_id).filter(|seen| seen.acts.iter().any(|act| act.0 <= until)) else {
+            return;
+        };
+        let acts = seen.acts.iter().filter(|act| act.0 > until).cloned().collect();
+        let alarms = seen.alarms.clone();
+        self.replace(lead_id, Some(Seen { acts, alarms }));
+    }
+
     #[cfg(test)]
     pub fn lead_count(&self) -> usize {
         self.leads.len()

@@ -267,6 +267,7 @@ fn pass(
 fn fold(leads: &mut BTreeMap<String, Lead>, name: &str, at: Timestamp, max_facts: Option<usize>) {
     if let (Some(lead), Some(most)) = (leads.get_mut(name), max_facts) {
         lead.fold(at, most);
+        lead.acts.retain(|act| lead.folded.is_none_or(|until| act.at > until));
     }
 }
 

@@ -29,7 +29,7 @@ pub fn holders(run: &Run, moments: &[Moment]) -> Vec<(Timestamp, String)> {
 /// Somebody gave the lead a disposition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Act {
-    at: Timestamp,
+    pub at: Timestamp,
     owner: String,
     disposition: Disposition,
     team: Option<String>,

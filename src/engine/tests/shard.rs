@@ -345,3 +345,19 @@ fn without_words_the_same_is_said_of_the_same_instants() {
     }
     assert_eq!(kinds, ["sla.started", "sla.paused", "sla.resumed", "sla.breached", "sla.met_late"]);
 }
+
+#[test]
+fn what_was_done_before_the_folded_facts_counts_no_more_with_and_without_a_restart() {
+    let watch = "[watch]\nmass_disposition = { more_than = 1, within = \"4 hours\" }\n";
+    for (max_facts, restarts, bursts) in [(8, false, 1), (2, false, 0), (2, true, 0)] {
+        let policy = parse_policy(&format!("{DISPOSITION}{watch}"));
+        let mut t = Timeline::of(policy, Options { max_facts: Some(max_facts), ..Options::default() });
+        t.at("2 10:00", assigned("ana")).at("2 10:01", status("unsuitable")).at("2 10:02", call());
+        if restarts {
+            t.restart();
+        }
+        t.at("2 11:00", assigned("ana").of("L2")).at("2 11:01", status("unsuitable").of("L2"));
+        let told = t.said.iter().filter(|notice| notice["type"] == "watch.mass_disposition").count();
+        assert_eq!(told, bursts, "{max_facts} facts, restarts: {restarts}");
+    }
+}
