@@ -298,7 +298,8 @@ fn clock_view(rules: &Rules, lead: &Lead, clock: &Clock, (as_of, stale): (Timest
             let marks = if rung { told.rungs.iter() } else { told.steps.iter() };
             marks.copied().find(|mark| mark.key == key)
         };
-        // One that the policy got after the facts were folded is not of this clock.
+        // Without an instant though the clock is not paused: the policy got it after the facts were folded, so that it is none of
+        // this clock's.
         let has = |index: usize| match instants.get(index) {
             Some(&Timestamp::MIN) => false,
             Some(&Timestamp::MAX) | None => clock.paused,

@@ -147,7 +147,7 @@ within = "1 business days"
 }
 
 #[test]
-fn a_pause_and_resume_at_the_instant_of_a_reminder_leave_it_to_be_told() {
+fn a_pause_and_resume_at_the_instant_of_a_reminder_leave_it_to_be_told_where_both_were_known_before() {
     both(&format!("{DISPOSITION}[[sla.reminder]]\nat = \"50%\"\n"), |t| {
         t.at("2 10:00", assigned("ana"));
         t.learnt("2 13:30", "2 14:00", status("on_hold")).learnt("2 13:30", "2 14:00", status("working"));
